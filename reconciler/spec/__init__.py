@@ -1,0 +1,1 @@
+"""YAML with positions → models → resources. Knows no provider's wire format."""
