@@ -1,13 +1,14 @@
-"""The life of one purchase, as values: phases, events, and the one function that moves between them.
+"""The life of one purchase, as values: phases, events, and the function that moves between them.
 
     intended ─► submitting ─► submitted ─► succeeded ─► stored
-       │            ├─► rejected  (refused before acceptance: nothing was charged)
-       │            ├─► in_doubt  (no answer: perhaps paid; a person decides, it is never sent again)
-       └─► cancelled└─► intended  (proven not sent: may be sent once more)
-                        submitted ─► failed  (the task ran and gave nothing)
+       │            │             └─► failed     the task ran and gave nothing
+       │            ├─► rejected   refused before acceptance: nothing was charged
+       │            ├─► in_doubt   no answer, perhaps paid: never sent again, a person decides
+       │            └─► intended   proven not sent: may be sent once more
+       └─► cancelled               given up before anything was sent
 
-A purchase is written down as `intended` before anything is sent, and as `submitting` right before the
-request leaves. Whoever finds `submitting` without a live run knows that the answer was lost.
+A purchase is written down as `intended` before anything is sent, and as `submitting` right before
+the request leaves. Whoever finds `submitting` without a live run knows that the answer was lost.
 """
 
 from dataclasses import dataclass, replace

@@ -1,0 +1,66 @@
+"""APIXO's Midjourney API. Facts: docs/providers/apixo.md; each is named by its section there."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from reconciler.ids import TaskId
+from reconciler.money import MicroUsd
+from reconciler.providers.apixo import prices, rules, wire
+from reconciler.providers.protocol import (
+    Cadence,
+    Capabilities,
+    Exchange,
+    Finished,
+    Issue,
+    Lineage,
+    Order,
+    Running,
+    TryAgain,
+    Unknown,
+)
+from reconciler.purchase import Accepted, AnswerLost, Refused, TaskFailed
+from reconciler.spec.request import Edit, Enhance, Imagine, Request, Reroll, Speed, Upscale, Vary
+
+
+class Apixo:
+    """The adapter; its parts are in rules (offline), prices and wire."""
+
+    can = Capabilities(
+        link_lifetime=timedelta(hours=24),  # section 14, the cautious reading
+        edits_need_link=True,  # section 4: a follow-up edit takes a URL, not a task id
+        prices=prices.TABLE,
+    )
+
+    def issues(self, request: Request, lineage: Lineage) -> Iterator[Issue]:
+        """Yield every documented reason for a refusal or a silent change."""
+        return rules.issues(request, lineage)
+
+    def price_key(self, request: Request, lineage: Lineage) -> str:
+        """Return the row of section 13's table that bills this request."""
+        return prices.key(request, lineage)
+
+    def cadence(self, request: Request, lineage: Lineage) -> Cadence:
+        """Return section 8's rhythm; drafts and edits, undocumented, are polled like fast work."""
+        match request:
+            case Imagine(speed=Speed.TURBO):
+                return Cadence(first=20, interval=(3, 5), usual=(15, 25))
+            case Imagine() | Edit():
+                return Cadence(first=20, interval=(3, 5), usual=(30, 45))
+            case Vary() | Upscale() | Enhance():
+                return Cadence(first=15, interval=(3, 5), usual=(15, 60))
+            case Reroll():
+                return self.cadence(lineage[0], lineage[1:])
+
+    def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
+        """Buy one task (sections 2 and 4)."""
+        return wire.submit(order)
+
+    def poll(
+        self, task_id: TaskId
+    ) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+        """Ask how a task stands (section 3)."""
+        return wire.poll(task_id)
+
+    def balance(self) -> Exchange[MicroUsd | TryAgain]:
+        """Ask what is left of the key's balance (section 11)."""
+        return wire.balance()

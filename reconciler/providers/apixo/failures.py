@@ -1,0 +1,88 @@
+"""APIXO's refusals and fail codes, sorted by what helps (section 10)."""
+
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.providers.protocol import HttpAnswer
+from reconciler.purchase import Failure, FailureKind
+
+_REWRITE = "change the prompt (or the reference pictures); the same request would be refused again"
+_LATER = "run apply again later"
+_PICTURE = "give a public direct URL of a JPEG, PNG or WebP below 10 MB"
+
+FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
+    {
+        # section 10.2, the current Midjourney page
+        "PromptInvalid": (FailureKind.BAD_REQUEST, "rewrite the prompt"),
+        "MissingParameter": (FailureKind.BAD_REQUEST, "compare `reconcile show` with the API page"),
+        "SensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
+        "InputOutputSensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
+        "Upload error": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
+        "Website TimeOut": (FailureKind.PROVIDER, _LATER),
+        "Task TimeOut": (FailureKind.PROVIDER, _LATER),
+        "RateLimitExceeded": (FailureKind.RATE_LIMITED, _LATER),
+        # section 10.3, other and older pages
+        "SensitiveContent": (FailureKind.MODERATED, _REWRITE),
+        "InputImageSensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
+        "NSFW": (FailureKind.MODERATED, _REWRITE),
+        "ProhibitedContentDetected": (FailureKind.MODERATED, _REWRITE),
+        "CONTENT_VIOLATION": (FailureKind.MODERATED, _REWRITE),
+        "NSFW_DETECTED": (FailureKind.MODERATED, _REWRITE),
+        "PromptLengthExceeded": (FailureKind.BAD_REQUEST, "shorten the prompt"),
+        "PROMPT_TOO_LONG": (FailureKind.BAD_REQUEST, "shorten the prompt"),
+        "INVALID_PROMPT": (FailureKind.BAD_REQUEST, "rewrite the prompt"),
+        "INVALID_IMAGE_URL": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
+        "IMAGE_TOO_LARGE": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
+        "UNSUPPORTED_FORMAT": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
+        "IMAGE_DOWNLOAD_FAILED": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
+        "PROCESSING_TIMEOUT": (FailureKind.PROVIDER, _LATER),
+        "MODEL_UNAVAILABLE": (FailureKind.PROVIDER, _LATER),
+        "GENERATION_FAILED": (FailureKind.PROVIDER, _LATER),
+        "INSUFFICIENT_CREDITS": (FailureKind.OUT_OF_CREDIT, "top up the account"),
+    }
+)
+_UNKNOWN = "look the code up at APIXO; `reconcile apply --retry-failed` buys it again"
+
+_STATUSES: MappingProxyType[int, tuple[FailureKind, str]] = MappingProxyType(
+    {
+        401: (FailureKind.NOT_PERMITTED, "check the API key in the environment"),
+        402: (FailureKind.OUT_OF_CREDIT, "top up the account, then run apply again"),
+        403: (FailureKind.NOT_PERMITTED, "the key may not use this model: ask APIXO"),
+        404: (
+            FailureKind.BAD_REQUEST,
+            "the parent's task is no longer known; buy a new take of it",
+        ),
+    }
+)
+
+
+def failed_task(code: Any, message: Any) -> Failure:
+    """Return the failure of a task that was accepted and then gave nothing (section 10.2)."""
+    text = str(code or "no code")
+    kind, advice = FAIL_CODES.get(text, (FailureKind.UNKNOWN, _UNKNOWN))
+    return Failure(kind, text, str(message or ""), advice)
+
+
+def refusal(status: int, message: str, data: Any) -> Failure:
+    """Return the failure of a submission that was refused at once (section 10.1).
+
+    Section 10 adds that a fail code may also name an immediate refusal; then that code decides.
+    """
+    detail = data.get("error") if isinstance(data, dict) else None
+    words = " ".join(str(part) for part in (message, detail) if part)
+    for code, (kind, advice) in FAIL_CODES.items():
+        if code in (message, detail) or words.startswith(f"{code}:"):
+            return Failure(kind, code, words, advice)
+    otherwise = (FailureKind.BAD_REQUEST, "correct the request named here")
+    kind, advice = _STATUSES.get(status, otherwise)
+    return Failure(kind, str(status), words, advice)
+
+
+def not_the_api(answer: HttpAnswer) -> Failure:
+    """Return the failure for an answer that is not APIXO's envelope."""
+    return Failure(
+        FailureKind.NOT_PERMITTED,
+        str(answer.status),
+        f"not an answer of APIXO's API: {answer.excerpt()}",
+        "check `base_url` in reconciler.yaml",
+    )

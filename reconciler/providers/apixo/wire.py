@@ -1,0 +1,272 @@
+"""APIXO's protocol: submit bodies, answers, statuses (sections 1 to 4, 10, 11)."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.ids import CandidateNumber, TaskId
+from reconciler.money import MicroUsd, usd
+from reconciler.providers.apixo import failures
+from reconciler.providers.apixo.modes import OPERATIONS, UPSCALE_TYPES, VARY_TYPES, mode_of
+from reconciler.providers.protocol import (
+    Exchange,
+    Finished,
+    HttpAnswer,
+    HttpCall,
+    JsonObject,
+    Order,
+    ParentTask,
+    Running,
+    TryAgain,
+    Unknown,
+)
+from reconciler.purchase import Accepted, AnswerLost, FollowUp, Refused, TaskFailed
+from reconciler.spec.request import (
+    Edit,
+    Enhance,
+    Imagine,
+    Operation,
+    Reference,
+    Reroll,
+    Upscale,
+    Vary,
+)
+
+MODEL = "midjourney"
+# The page calls these two retryable, and they say that the server itself gave up. A gateway's 502
+# or 504 only says that somebody behind it did not answer: that task may exist, and be paid.
+_NOTHING_ACCEPTED = (500, 503)
+_KINDS = {
+    Operation.VARY: {number: kind.value for kind, number in VARY_TYPES.items()},
+    Operation.UPSCALE: {number: kind.value for kind, number in UPSCALE_TYPES.items()},
+}
+
+
+def submit(order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
+    """Send one order and say what became of it."""
+    body = {"request_type": "async", "input": wire_input(order)}
+    answer = yield HttpCall("POST", f"generateTask/{MODEL}", body=body)
+    return _submission(answer)
+
+
+def wire_input(order: Order) -> JsonObject:
+    """Return the `input` object (section 4.1). What the spec leaves out is left out here too."""
+    content: JsonObject = {"mode": mode_of(order.request)}
+    match order.request:
+        case Imagine():
+            content |= _imagine(order.request)
+        case Edit():
+            content |= _edit(order.request, order.parent)
+        case Vary(vary=strength, prompt=prompt):
+            content |= _follow_up(order.parent) | {
+                "type": VARY_TYPES[strength],
+                "remixPrompt": prompt,
+            }
+        case Upscale(upscale=upscaler):
+            content |= _follow_up(order.parent) | {"type": UPSCALE_TYPES[upscaler]}
+        case Enhance():
+            content |= _follow_up(order.parent)
+        case Reroll():
+            content |= {"taskId": _known(order.parent).task_id}
+    return {name: value for name, value in content.items() if value is not None}
+
+
+def _known(parent: ParentTask | None) -> ParentTask:
+    if parent is None:
+        raise ValueError("a follow-up needs its parent's task")
+    return parent
+
+
+def _follow_up(parent: ParentTask | None) -> JsonObject:
+    """Indices are 0-based on this wire (section 4)."""
+    known = _known(parent)
+    return {"taskId": known.task_id, "imageIndex": known.candidate - 1}
+
+
+def _imagine(request: Imagine) -> JsonObject:
+    return {
+        "prompt": request.prompt,
+        "version": request.version,
+        "speed": "draft" if request.draft else request.speed,
+        "is_hd": True if request.hd else None,
+        "aspect_ratio": request.aspect_ratio,
+        "stylization": request.stylize,
+        "variety": request.chaos,
+        "weirdness": request.weird,
+        "negative_prompt": request.negative,
+        "image_urls": [one.location for one in request.image_refs] or None,
+        "iw": request.image_weight,
+        "sref_urls": _weighted(request.style_refs),
+        "sw": request.style_weight,
+        "sv": request.style_version,
+        "cref_urls": _plain(request.character_refs),
+        "oref_urls": _plain(request.omni_refs),
+    }
+
+
+def _weighted(references: tuple[Reference, ...]) -> list[JsonObject] | None:
+    """A weight of 1 is Midjourney's own default, and the documented samples always carry one."""
+    return [{"url": one.location, "weight": one.weight or 1} for one in references] or None
+
+
+def _plain(references: tuple[Reference, ...]) -> list[JsonObject] | None:
+    """The item's shape is undocumented; their sibling `sref_urls` takes objects (section 5)."""
+    return [{"url": one.location} for one in references] or None
+
+
+def _edit(request: Edit, parent: ParentTask | None) -> JsonObject:
+    """A parent's picture is named by its link: task id plus index is undocumented (section 4)."""
+    source = request.source.location if request.source else _known(parent).url
+    content: JsonObject = {
+        "prompt": request.prompt,
+        "image_urls": [source],
+        "version": request.version,
+        "speed": request.speed,
+    }
+    if request.mask and request.canvas and request.position:
+        content["mask"] = {
+            "areas": [
+                {
+                    "width": area.width,
+                    "height": area.height,
+                    "points": [number for point in area.points for number in point],
+                }
+                for area in request.mask
+            ]
+        }
+        content["canvas"] = {"width": request.canvas.width, "height": request.canvas.height}
+        content["imgPos"] = {
+            "width": request.position.width,
+            "height": request.position.height,
+            "x": request.position.x,
+            "y": request.position.y,
+        }
+    return content
+
+
+def _envelope(answer: HttpAnswer) -> JsonObject | None:
+    """Return the envelope, or None when the answer is not APIXO's own (section 1)."""
+    content = answer.json()
+    if isinstance(content, dict) and isinstance(content.get("code"), int):
+        return content
+    return None
+
+
+def _status(answer: HttpAnswer, envelope: JsonObject) -> int:
+    """The envelope's code repeats the HTTP status; where a 200 hides another code, that counts."""
+    return int(envelope["code"]) if answer.status == 200 else answer.status
+
+
+def _submission(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgain:
+    """Sort a submit answer by one question: is it proven that nothing was accepted?"""
+    if answer.status == 429:
+        return TryAgain("rate or concurrency limit (429)", answer.retry_after)
+    envelope = _envelope(answer)
+    if envelope is None:
+        return _foreign_answer(answer)
+    status, message = _status(answer, envelope), str(envelope.get("message", ""))
+    if status == 200:
+        return _accepted(envelope, answer)
+    if status == 429:
+        return TryAgain("rate or concurrency limit (429)", answer.retry_after)
+    if status in _NOTHING_ACCEPTED:
+        return TryAgain(f"{status} {message}", answer.retry_after)
+    if 400 <= status < 500:
+        return Refused(failures.refusal(status, message, envelope.get("data")))
+    return AnswerLost(f"{status} {message}: a task may have been accepted behind it")
+
+
+def _accepted(envelope: JsonObject, answer: HttpAnswer) -> Accepted | AnswerLost:
+    data = envelope.get("data")
+    task_id = data.get("taskId") if isinstance(data, dict) else None
+    if isinstance(task_id, str) and task_id:
+        return Accepted(TaskId(task_id))
+    return AnswerLost(f"accepted, but without a task id: {answer.excerpt()}")
+
+
+def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost:
+    """Not APIXO's envelope: somebody in between answered, or `base_url` is wrong."""
+    if 300 <= answer.status < 500:
+        return Refused(failures.not_the_api(answer))
+    return AnswerLost(f"{answer.status}, and not APIXO's own answer: {answer.excerpt()}")
+
+
+def poll(task_id: TaskId) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+    """Ask once how a task stands."""
+    answer = yield HttpCall("GET", f"statusTask/{MODEL}", query={"taskId": task_id})
+    envelope = _envelope(answer)
+    if envelope is None:
+        return TryAgain(f"{answer.status}, unreadable: {answer.excerpt()}", answer.retry_after)
+    status, message = _status(answer, envelope), str(envelope.get("message", ""))
+    if status == 404:
+        return Unknown(message or "not found")
+    data = envelope.get("data")
+    if status != 200 or not isinstance(data, dict):
+        return TryAgain(f"{status} {message}", answer.retry_after)
+    return _task(data)
+
+
+def _task(data: JsonObject) -> Running | Finished | TaskFailed | TryAgain:
+    match data.get("state"):
+        case "success":
+            return _finished(data)
+        case "failed":
+            return TaskFailed(failures.failed_task(data.get("failCode"), data.get("failMsg")))
+        case str() as stage:
+            return Running(stage)
+    return TryAgain("the answer names no state")
+
+
+def _finished(data: JsonObject) -> Finished | TryAgain:
+    """`resultJson` is JSON inside a JSON string (section 3); its length is never assumed (10.4)."""
+    try:
+        urls = json.loads(data["resultJson"])["resultUrls"]
+    except (KeyError, TypeError, ValueError):
+        return TryAgain("success, but its result cannot be read")
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        return TryAgain("success, but its result is no list of links")
+    return Finished(tuple(urls), _moment(data.get("completeTime")), _follow_ups(data))
+
+
+def _moment(milliseconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _follow_ups(data: JsonObject) -> tuple[FollowUp, ...] | None:
+    """Read `supported_actions`; absent means that the answer says nothing (section 3.1)."""
+    actions = data.get("supported_actions")
+    if not isinstance(actions, list):
+        return None
+    known = [one for one in actions if isinstance(one, dict) and one.get("mode") in OPERATIONS]
+    return tuple(_follow_up_of(one) for one in known)
+
+
+def _follow_up_of(action: JsonObject) -> FollowUp:
+    operation = OPERATIONS[action["mode"]]
+    kinds = _KINDS.get(operation, {})
+    return FollowUp(
+        operation.value,
+        tuple(CandidateNumber(index + 1) for index in _integers(action, "imageIndex_options")),
+        tuple(kinds[number] for number in _integers(action, "type_options") if number in kinds),
+    )
+
+
+def _integers(action: JsonObject, name: str) -> list[int]:
+    values = action.get(name)
+    return [one for one in values if isinstance(one, int)] if isinstance(values, list) else []
+
+
+def balance() -> Exchange[MicroUsd | TryAgain]:
+    """Ask for the key's balance: `data` is a bare number of dollars (section 11)."""
+    answer = yield HttpCall("GET", "apikeys/current-balance")
+    envelope = _envelope(answer)
+    data = envelope.get("data") if envelope else None
+    if isinstance(data, int | float) and not isinstance(data, bool):
+        try:
+            return usd(round(data, 6))
+        except ValueError:
+            pass
+    return TryAgain(f"{answer.status}: {answer.excerpt()}", answer.retry_after)

@@ -1,0 +1,175 @@
+"""What a provider promises. An adapter is values in, values out: it opens no socket, never sleeps,
+never retries, and sees neither the database nor the API key; one driver does all that for all.
+
+A conversation with the API is a generator that yields `HttpCall`s, is sent `HttpAnswer`s, and
+returns what they meant. What a *missing* answer means is the driver's business, and the same for
+everyone.
+"""
+
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from reconciler.ids import CandidateNumber, TaskId
+from reconciler.money import MicroUsd
+from reconciler.purchase import Accepted, AnswerLost, FollowUp, Refused, TaskFailed
+from reconciler.spec.request import Request
+
+JsonObject = dict[str, Any]
+Lineage = Sequence[Request]
+"""A variant's ancestors: its parent first, the root image last; empty for an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """A request below the provider's base URL. `body` is sent as JSON."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back, whole. `retry_after` in seconds when the server named a delay."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+    def json(self) -> Any:
+        """Return the decoded body, or None when it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def excerpt(self) -> str:
+        """Return the start of the body as one short line, for an error message."""
+        text = " ".join(self.body[:400].decode("utf-8", "replace").split())
+        return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+T = TypeVar("T")
+Exchange = Generator[HttpCall, HttpAnswer, T]
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """The API is unable just now and surely accepted nothing. Delay in seconds, if it named one."""
+
+    detail: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The task is not finished; `stage` is the provider's word for where it is."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The task succeeded; `urls` in candidate order. `follow_ups` None: the answer named none."""
+
+    urls: tuple[str, ...]
+    completed_at: datetime | None
+    follow_ups: tuple[FollowUp, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The API says that it does not know this task."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Why a request cannot be bought as it is written. `field` leads to the offending value."""
+
+    field: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParentTask:
+    """Where a follow-up starts: the finished task, the candidate, and that candidate's link."""
+
+    task_id: TaskId
+    candidate: CandidateNumber
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request with its inputs resolved: all that is needed to send it."""
+
+    request: Request
+    parent: ParentTask | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """When to look, in seconds: the first poll after submission, the next ones, the usual end.
+
+    `interval` and `usual` are (least, most).
+    """
+
+    first: float
+    interval: tuple[float, float]
+    usual: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """What one task costs, by price key, as a source documented it on a day.
+
+    A key of None has a rule but no documented price. Keys not in `rows` do not exist.
+    """
+
+    source: str
+    as_of: date
+    rows: Mapping[str, MicroUsd | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the rest of the program must know about an API."""
+
+    link_lifetime: timedelta
+    edits_need_link: bool
+    prices: PriceTable
+
+
+class Provider(Protocol):
+    """One image API. All methods are pure."""
+
+    @property
+    def can(self) -> Capabilities:
+        """Return what this API offers and how long things live there."""
+
+    def issues(self, request: Request, lineage: Lineage) -> Iterator[Issue]:
+        """Yield every reason why this API would refuse, or quietly change, the request."""
+
+    def price_key(self, request: Request, lineage: Lineage) -> str:
+        """Return the row of the price table that bills this request."""
+
+    def cadence(self, request: Request, lineage: Lineage) -> Cadence:
+        """Return the documented polling rhythm for this kind of work."""
+
+    def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
+        """Buy. TryAgain only where the answer proves that nothing was accepted."""
+
+    def poll(
+        self, task_id: TaskId
+    ) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+        """Ask how a task stands. Costs nothing, may be repeated."""
+
+    def balance(self) -> Exchange[MicroUsd | TryAgain]:
+        """Ask what is left on the account."""
