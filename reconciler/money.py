@@ -7,6 +7,7 @@ MicroUsd = NewType("MicroUsd", int)
 """A millionth of a US dollar."""
 
 _MICRO = 1_000_000
+NOTHING = MicroUsd(0)
 
 
 def usd(amount: str | float | Decimal) -> MicroUsd:

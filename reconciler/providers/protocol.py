@@ -59,10 +59,15 @@ Exchange = Generator[HttpCall, HttpAnswer, T]
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """The API is unable just now and surely accepted nothing. Delay in seconds, if it named one."""
+    """The API is unable just now and surely accepted nothing.
+
+    `retry_after` in seconds, if it named a delay. `is_limit`: we were too fast or too many, so it
+    will work later; otherwise the API itself is in trouble.
+    """
 
     detail: str
     retry_after: float | None = None
+    is_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,16 +159,14 @@ def _status(answer: HttpAnswer, envelope: JsonObject) -> int:
 
 def _submission(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgain:
     """Sort a submit answer by one question: is it proven that nothing was accepted?"""
-    if answer.status == 429:
-        return TryAgain("rate or concurrency limit (429)", answer.retry_after)
     envelope = _envelope(answer)
+    if answer.status == 429 or (envelope and _status(answer, envelope) == 429):
+        return TryAgain("rate or concurrency limit (429)", answer.retry_after, is_limit=True)
     if envelope is None:
         return _foreign_answer(answer)
     status, message = _status(answer, envelope), str(envelope.get("message", ""))
     if status == 200:
         return _accepted(envelope, answer)
-    if status == 429:
-        return TryAgain("rate or concurrency limit (429)", answer.retry_after)
     if status in _NOTHING_ACCEPTED:
         return TryAgain(f"{status} {message}", answer.retry_after)
     if 400 <= status < 500:

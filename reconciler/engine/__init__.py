@@ -1,0 +1,1 @@
+"""Runs a Plan: submits, waits, downloads, shows; and knows what may never be sent twice."""

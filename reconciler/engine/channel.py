@@ -1,0 +1,155 @@
+"""The one driver of all providers: sockets, time-outs, the API key, and what may be sent again.
+
+A submission is sent by `buy`, once per call, over a connection of its own: a kept-alive one that
+the server has just closed would look like a lost answer. The key goes to the API's base URL and
+nowhere else; results are downloaded by another client that never has it.
+"""
+
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+
+from reconciler.engine.pace import Pace, Slots
+from reconciler.ids import ProviderName, TaskId
+from reconciler.money import MicroUsd
+from reconciler.providers.protocol import (
+    Cadence,
+    Exchange,
+    Finished,
+    HttpAnswer,
+    HttpCall,
+    Lineage,
+    Order,
+    Provider,
+    Running,
+    TryAgain,
+    Unknown,
+)
+from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused, TaskFailed
+from reconciler.spec.request import Request
+
+_ANSWER_LIMIT = 4 * 1024 * 1024
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+)
+_LOST = (httpx.HTTPError, httpx.StreamError, OSError)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the configuration wants a provider to be treated.
+
+    `first` and `interval` are polling times in seconds, None keeps the documented ones. `haste` > 1
+    is the embedded sandbox's faster life: it divides every documented or configured time.
+    """
+
+    requests_per_minute: int
+    concurrent: int
+    first: float | None = None
+    interval: float | None = None
+    haste: float = 1.0
+
+
+class Channel:
+    """One configured provider, reachable. `client` has the base URL and the key.
+
+    `halted` says why nothing more can be submitted in this run, once that is known.
+    """
+
+    def __init__(
+        self, name: ProviderName, adapter: Provider, client: httpx.AsyncClient, manner: Manner
+    ) -> None:
+        self.name = name
+        self.adapter = adapter
+        self.pace = Pace(manner.requests_per_minute, manner.haste)
+        self.slots = Slots(manner.concurrent)
+        self.haste = manner.haste
+        self.halted: str | None = None
+        self._client = client
+        self._manner = manner
+
+    def cadence(self, request: Request, lineage: Lineage) -> Cadence:
+        """Return when to poll, in wall-clock seconds."""
+        documented = self.adapter.cadence(request, lineage)
+        first, interval = self._manner.first, self._manner.interval
+        return Cadence(
+            first=(documented.first if first is None else first) / self.haste,
+            interval=_scaled(
+                documented.interval if interval is None else (interval * 0.9, interval * 1.1),
+                self.haste,
+            ),
+            usual=_scaled(documented.usual, self.haste),
+        )
+
+    async def buy(self, order: Order) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
+        """Submit once. Whatever is not proven to be refused or unsent is a lost answer."""
+        try:
+            return await self._converse(self.adapter.submit(order))
+        except _NEVER_SENT as error:
+            return NotSent(f"no connection: {_words(error)}")
+        except _LOST as error:
+            return AnswerLost(f"no answer: {_words(error)}")
+
+    async def look(self, task_id: TaskId) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+        """Poll once; a broken connection is nothing but a reason to ask again."""
+        try:
+            return await self._converse(self.adapter.poll(task_id))
+        except _LOST as error:
+            return TryAgain(f"no answer: {_words(error)}")
+
+    async def balance(self) -> MicroUsd | TryAgain:
+        """Ask what is left on the account."""
+        try:
+            return await self._converse(self.adapter.balance())
+        except _LOST as error:
+            return TryAgain(f"no answer: {_words(error)}")
+
+    async def _converse(self, exchange: Exchange[T]) -> T:
+        try:
+            call = next(exchange)
+            while True:
+                call = exchange.send(await self._send(call))
+        except StopIteration as finished:
+            result: T = finished.value
+            return result
+
+    async def _send(self, call: HttpCall) -> HttpAnswer:
+        headers = {"Connection": "close"} if call.method == "POST" else None
+        async with self._client.stream(
+            call.method, call.path, params=call.query, json=call.body, headers=headers
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _ANSWER_LIMIT:
+                    raise httpx.DecodingError("the answer is larger than 4 MiB")
+            return HttpAnswer(response.status_code, bytes(body), _retry_after(response))
+
+
+def _scaled(span: tuple[float, float], haste: float) -> tuple[float, float]:
+    return span[0] / haste, span[1] / haste
+
+
+def _words(error: Exception) -> str:
+    """An exception's words, or its kind where it has none; neither ever holds a header."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Read Retry-After as seconds; its date form counts from the answer's own Date."""
+    value = response.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(response.headers["date"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,57 @@
+"""From a link to an owned object: streamed, bounded, hashed, decoded, and only then kept."""
+
+import asyncio
+from enum import StrEnum
+
+import httpx
+
+from reconciler.assets.objects import NotAPicture, ObjectStore, TooLarge
+from reconciler.purchase import StoredPicture
+
+MOST_BYTES = 256 * 1024 * 1024
+
+
+class Obstacle(StrEnum):
+    """Why a download did not work, sorted by what helps."""
+
+    GONE = "the link no longer works"
+    NETWORK = "the connection failed"
+    NOT_A_PICTURE = "what came is not a picture"
+    TOO_LARGE = "it is too large"
+
+
+class DownloadError(Exception):
+    """One download did not give a picture; what was paid stays known."""
+
+    def __init__(self, obstacle: Obstacle, detail: str) -> None:
+        super().__init__(f"{obstacle}: {detail}")
+        self.obstacle = obstacle
+
+
+async def download(client: httpx.AsyncClient, url: str, objects: ObjectStore) -> StoredPicture:
+    """Fetch one picture into the store. Raises DownloadError, and AssetError for our own disk."""
+    try:
+        with objects.incoming(limit=MOST_BYTES) as part:
+            async with client.stream("GET", url, follow_redirects=True) as response:
+                _check(response)
+                async for chunk in response.aiter_bytes():
+                    part.write(chunk)
+            return await asyncio.to_thread(part.commit)
+    except NotAPicture as error:
+        raise DownloadError(Obstacle.NOT_A_PICTURE, str(error)) from error
+    except TooLarge as error:
+        raise DownloadError(Obstacle.TOO_LARGE, str(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ConnectionError) as error:
+        words = str(error) or type(error).__name__
+        raise DownloadError(Obstacle.NETWORK, words) from error
+
+
+def _check(response: httpx.Response) -> None:
+    status = response.status_code
+    if status in (404, 410, 403):  # storage services answer 403 for a signed link that has expired
+        raise DownloadError(Obstacle.GONE, f"answered {status}")
+    if status != 200:
+        raise DownloadError(Obstacle.NETWORK, f"answered {status}")
+    promised = response.headers.get("content-length", "")
+    if promised.isdigit() and int(promised) > MOST_BYTES:
+        raise DownloadError(Obstacle.TOO_LARGE, f"{int(promised):,} bytes are announced")

@@ -1,0 +1,76 @@
+"""From links to owned objects: what was paid for is brought home before anything else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from reconciler.engine.download import DownloadError, Obstacle, download
+from reconciler.engine.outcome import Ending
+from reconciler.engine.pace import backoff
+from reconciler.engine.progress import Kind
+from reconciler.engine.workshop import Tracked, Unfinished, Workshop
+from reconciler.purchase import Candidate, PictureStored, StoredPicture
+
+_TRIES = 4
+Renew = Callable[[], Awaitable[None]]
+"""Asks the provider for the links again and records them."""
+
+
+async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew) -> None:
+    """Store every candidate whose bytes are not there. Raises Unfinished when some stay away."""
+    problem = await _round(tracked, shop, haste)
+    if problem is not None and problem.obstacle is Obstacle.GONE:
+        await renew()
+        problem = await _round(tracked, shop, haste)
+    if problem is not None:
+        expiry = tracked.purchase.links_expire_at
+        until = f" (its link lives until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
+        raise Unfinished(
+            Ending.NOT_DOWNLOADED,
+            str(problem),
+            f"it is paid: run apply again to fetch it{until}",
+        )
+
+
+async def _round(tracked: Tracked, shop: Workshop, haste: float) -> DownloadError | None:
+    """Try all missing candidates side by side; return the first problem, after all have ended."""
+    missing = [one for one in tracked.purchase.candidates if _is_missing(one, shop)]
+    results = await asyncio.gather(
+        *(_store(one, tracked, shop, haste) for one in missing), return_exceptions=True
+    )
+    problems = [result for result in results if isinstance(result, BaseException)]
+    for problem in problems:
+        if not isinstance(problem, DownloadError):
+            raise problem
+    return next((one for one in problems if isinstance(one, DownloadError)), None)
+
+
+def _is_missing(candidate: Candidate, shop: Workshop) -> bool:
+    return candidate.picture is None or not shop.objects.has(candidate.picture.digest)
+
+
+async def _store(candidate: Candidate, tracked: Tracked, shop: Workshop, haste: float) -> None:
+    async with shop.download_slots:
+        picture = await _persist(candidate.url, shop, haste)
+    tracked.record(PictureStored(candidate.number, picture))
+    shop.report(
+        Kind.PICTURE_STORED,
+        tracked.purchase.address,
+        candidate=candidate.number,
+        digest=picture.digest,
+        width=picture.width,
+        height=picture.height,
+        bytes=picture.byte_count,
+    )
+
+
+async def _persist(url: str, shop: Workshop, haste: float) -> StoredPicture:
+    """Download with a few tries; a dead link or an oversized file is not worth another."""
+    waits = backoff(_TRIES)
+    while True:
+        try:
+            return await download(shop.files, url, shop.objects)
+        except DownloadError as error:
+            wait = next(waits, None)
+            if error.obstacle in (Obstacle.GONE, Obstacle.TOO_LARGE) or wait is None:
+                raise
+        await asyncio.sleep(wait / haste)

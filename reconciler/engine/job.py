@@ -1,0 +1,183 @@
+"""One action's walk through the life of its purchase: read the phase, take the next step, repeat.
+
+The walk for `wait` and `fetch` is the one for `buy`; it only starts later. Nothing about it is kept
+in memory that a crash would lose.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.engine import buying, fetching, waiting
+from reconciler.engine.buying import Sender
+from reconciler.engine.channel import Channel
+from reconciler.engine.outcome import Ending, Outcome
+from reconciler.engine.progress import Kind
+from reconciler.engine.workshop import Tracked, Unfinished, Workshop
+from reconciler.ids import CandidateNumber
+from reconciler.plan.actions import Action, Reason, Verb
+from reconciler.plan.offers import Offer, unoffered
+from reconciler.providers.protocol import Cadence, Finished, Lineage, Order, ParentTask
+from reconciler.purchase import Delivered, ParentUse, Phase, Purchase
+from reconciler.spec.request import uses_candidate
+from reconciler.spec.resource import Resource, TakeKey
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """An action with everything its job needs. `parent` is the delivered purchase of its source."""
+
+    action: Action
+    resource: Resource
+    key: TakeKey
+    lineage: Lineage
+    channel: Channel
+    parent: Purchase | None
+
+
+class Job:
+    """The walk of one action; `task_ended` is called once, when its slot is free again."""
+
+    def __init__(
+        self, assignment: Assignment, shop: Workshop, task_ended: Callable[[], None]
+    ) -> None:
+        self.sender = Sender()
+        self._has = assignment
+        self._shop = shop
+        self._release: Callable[[], None] | None = task_ended
+        known = assignment.action.purchase
+        going_on = assignment.action.verb is not Verb.BUY and known is not None
+        self._tracked = Tracked(known, shop) if going_on and known else None
+
+    async def run(self) -> Outcome:
+        """Return how it ended. Raises StateError and AssetError: our own disk stops the run."""
+        cadence = self._cadence()
+        self._shop.report(Kind.STARTED, self._has.action.address, usual=cadence.usual)
+        try:
+            await self._walk(cadence)
+        except Unfinished as end:
+            return self._outcome(end.ending, end.detail, end.hint)
+        finally:
+            self._task_ended()
+        return self._outcome(Ending.DONE)
+
+    async def _walk(self, cadence: Cadence) -> None:
+        if self._tracked is None:
+            self._tracked = await self._buy()
+        tracked, channel = self._tracked, self._has.channel
+        if tracked.purchase.phase is Phase.SUBMITTED:
+            self._shop.report(Kind.SUBMITTED, tracked.purchase.address, **_paid(tracked.purchase))
+            await waiting.wait(tracked, channel, cadence, self._shop)
+        self._task_ended()
+        _check_success(tracked.purchase)
+        self._shop.report(
+            Kind.SUCCEEDED, tracked.purchase.address, pictures=len(tracked.purchase.candidates)
+        )
+        if self._must_fetch(tracked.purchase):
+            await fetching.fetch(tracked, self._shop, haste=channel.haste, renew=self._renew_links)
+        self._show(tracked.purchase)
+
+    def _task_ended(self) -> None:
+        if self._release is not None:
+            self._release()
+            self._release = None
+
+    def _must_fetch(self, purchase: Purchase) -> bool:
+        return purchase.phase is not Phase.STORED or self._has.action.reason is Reason.BYTES_MISSING
+
+    def _cadence(self) -> Cadence:
+        return self._has.channel.cadence(self._has.resource.request, self._has.lineage)
+
+    async def _buy(self) -> Tracked:
+        order, used = self._order()
+        intent = self._intent(used)
+        return await buying.buy(intent, order, self._has.channel, self._shop, self.sender)
+
+    def _order(self) -> tuple[Order, ParentUse | None]:
+        """Return what to send, with the parent's task in it. Raises Unfinished."""
+        source, parent = self._has.action.source, self._has.parent
+        request = self._has.resource.request
+        if source is None or parent is None or parent.task_id is None:
+            return Order(request), None
+        number = source.candidate or CandidateNumber(1)
+        needs_link = self._has.channel.adapter.can.edits_need_link
+        offer = Offer(parent, number, needs_link=needs_link)
+        hindered = unoffered(self._has.resource, offer, self._shop.now())
+        if hindered is not None:
+            raise Unfinished(Ending.BLOCKED, hindered.reason, hindered.note)
+        candidate = parent.candidate(number)
+        url = candidate.url if candidate else ""
+        used = number if uses_candidate(self._has.resource.operation) else None
+        return Order(request, ParentTask(parent.task_id, number, url)), ParentUse(parent.id, used)
+
+    def _intent(self, used: ParentUse | None) -> Purchase:
+        action, resource, now = self._has.action, self._has.resource, self._shop.now()
+        return Purchase(
+            id=self._shop.new_intent(),
+            fingerprint=self._has.key.fingerprint,
+            take=self._has.key.take,
+            attempt=action.purchase.attempt + 1 if action.purchase else 1,
+            address=resource.address,
+            provider=self._has.channel.name,
+            canonical=resource.canonical,
+            parent=used,
+            price=action.price,
+            phase=Phase.INTENDED,
+            created_at=now,
+            changed_at=now,
+        )
+
+    async def _renew_links(self) -> None:
+        """Ask for the links once more: they may have moved, or only seemed to be gone."""
+        tracked = self._tracked
+        if tracked is None or tracked.purchase.task_id is None:
+            return
+        answer = await self._has.channel.look(tracked.purchase.task_id)
+        if isinstance(answer, Finished) and len(answer.urls) >= len(tracked.purchase.candidates):
+            lifetime = self._has.channel.adapter.can.link_lifetime
+            began = answer.completed_at or self._shop.now()
+            tracked.record(Delivered(answer.urls, began + lifetime, answer.follow_ups))
+
+    def _show(self, purchase: Purchase) -> None:
+        in_the_way = self._shop.display.show(self._has.resource, purchase)
+        if in_the_way is not None:
+            raise Unfinished(
+                Ending.NOT_SHOWN, in_the_way, "move that file away, then run apply again"
+            )
+        self._shop.report(Kind.SHOWN, self._has.action.address)
+
+    def interrupted(self) -> Outcome:
+        """Return the outcome of a job that was stopped from outside."""
+        self._tracked = self._tracked or self.sender.tracked
+        doubtful = self._tracked is not None and self._tracked.purchase.phase is Phase.IN_DOUBT
+        ending = Ending.IN_DOUBT if doubtful else Ending.INTERRUPTED
+        return self._outcome(ending, "stopped; what is in flight is on record")
+
+    def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
+        purchase = self._tracked.purchase if self._tracked else None
+        return Outcome(self._has.action, ending, detail, hint, purchase)
+
+
+def _paid(purchase: Purchase) -> dict[str, object]:
+    return {
+        "task_id": purchase.task_id,
+        "provider": purchase.provider,
+        "price_micro_usd": purchase.price,
+        "since": (purchase.submitted_at or purchase.created_at).isoformat(),
+    }
+
+
+def _check_success(purchase: Purchase) -> None:
+    """Raises Unfinished for a purchase that gives no picture in this run."""
+    match purchase.phase:
+        case Phase.IN_DOUBT:
+            raise Unfinished(
+                Ending.IN_DOUBT,
+                "the request left and no usable answer came back: it may have been paid",
+                "it is never sent again by itself; look at the account's own list of tasks",
+            )
+        case Phase.REJECTED | Phase.FAILED:
+            failure = purchase.failure
+            detail = f"{failure.code}: {failure.message}" if failure else "no reason was given"
+            raise Unfinished(Ending.FAILED, detail, failure.advice if failure else "")
+        case _:
+            return

@@ -1,0 +1,121 @@
+"""From a task id to its result, on the provider's documented rhythm. Asking costs nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from reconciler.engine.channel import Channel
+from reconciler.engine.outcome import Ending
+from reconciler.engine.pace import backoff, jittered
+from reconciler.engine.progress import Kind
+from reconciler.engine.workshop import Tracked, Unfinished, Workshop
+from reconciler.ids import TaskId
+from reconciler.providers.protocol import Cadence, Finished, Running, TryAgain, Unknown
+from reconciler.purchase import Delivered, Event, Failure, FailureKind, Purchase, TaskFailed
+
+_PATIENCE = 30 * 60.0
+"""Seconds that one run watches one task. Giving up means nothing: the next run asks again."""
+
+_UNKNOWN_TRIES = 5
+_TROUBLED_TRIES = 1000
+_NO_PICTURES = Failure(
+    FailureKind.UNKNOWN,
+    "no pictures",
+    "the task succeeded and delivered nothing",
+    "ask the provider; `reconcile apply --retry-failed` buys it again",
+)
+
+
+async def wait(tracked: Tracked, channel: Channel, cadence: Cadence, shop: Workshop) -> None:
+    """Poll until the task has ended, and record how. Raises Unfinished when patience runs out."""
+    purchase = tracked.purchase
+    if purchase.task_id is None:
+        raise Unfinished(Ending.IN_DOUBT, "no task id is on record")
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE / channel.haste
+    watch = _Watch(channel, cadence, shop, purchase)
+    await asyncio.sleep(_until_first_poll(purchase, cadence, shop.now()))
+    while loop.time() < deadline:
+        event = await watch.ask(purchase.task_id)
+        if event is not None:
+            tracked.record(event)
+            return
+        await asyncio.sleep(watch.pause)
+    raise Unfinished(
+        Ending.STILL_RUNNING,
+        f"task {purchase.task_id} is not finished",
+        "it is paid and not lost: the next apply asks again",
+    )
+
+
+def _until_first_poll(purchase: Purchase, cadence: Cadence, now: datetime) -> float:
+    """Return seconds; a task that was left in flight long ago is asked at once."""
+    age = (now - (purchase.submitted_at or now)).total_seconds()
+    return max(0.0, cadence.first - max(0.0, age))
+
+
+class _Watch:
+    """One task's conversation; `pause` is how long to wait before the next question."""
+
+    def __init__(
+        self, channel: Channel, cadence: Cadence, shop: Workshop, purchase: Purchase
+    ) -> None:
+        self.pause = 0.0
+        self._channel = channel
+        self._cadence = cadence
+        self._shop = shop
+        self._purchase = purchase
+        self._stage = ""
+        self._unknown = 0
+        self._troubles: Iterator[float] = backoff(_TROUBLED_TRIES)
+
+    async def ask(self, task_id: TaskId) -> Event | None:
+        """Poll once; return the event that ends the wait, or None."""
+        answer = await self._channel.look(task_id)
+        self.pause = jittered(self._cadence.interval)
+        match answer:
+            case Finished(urls=()):
+                return TaskFailed(_NO_PICTURES)
+            case Finished():
+                return self._delivered(answer)
+            case TaskFailed():
+                return answer
+            case Running(stage):
+                self._running(stage)
+            case Unknown(detail):
+                self._forgotten(detail)
+            case TryAgain():
+                self._held_up(answer)
+        return None
+
+    def _delivered(self, answer: Finished) -> Delivered:
+        """The links' life counts from the task's end, or from now if its clock is ahead of ours."""
+        now = self._shop.now()
+        began = min(now, answer.completed_at or now)
+        lifetime: timedelta = self._channel.adapter.can.link_lifetime
+        return Delivered(answer.urls, began + lifetime, answer.follow_ups)
+
+    def _running(self, stage: str) -> None:
+        self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
+        if stage != self._stage:
+            self._stage = stage
+            self._shop.report(Kind.STAGE, self._purchase.address, stage=stage)
+
+    def _forgotten(self, detail: str) -> None:
+        self._unknown += 1
+        if self._unknown >= _UNKNOWN_TRIES:
+            raise Unfinished(
+                Ending.STILL_RUNNING,
+                f"{self._channel.name} does not know task {self._purchase.task_id}: {detail}",
+                "it stays on record and is asked again; `take:` plus one would buy a new one",
+            )
+
+    def _held_up(self, answer: TryAgain) -> None:
+        patient = next(self._troubles, 0.0) / self._channel.haste
+        self.pause = max(self.pause, answer.retry_after or patient)
+        self._shop.report(
+            Kind.HELD_UP,
+            self._purchase.address,
+            detail=answer.detail,
+            seconds=round(self.pause, 1),
+        )

@@ -1,0 +1,72 @@
+"""Whether a finished task can be a follow-up's parent: asked when planning and when sending."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from reconciler.ids import CandidateNumber
+from reconciler.plan.actions import Reason, Verb
+from reconciler.purchase import FollowUp, Purchase
+from reconciler.spec.request import Operation, Upscale, Vary, uses_candidate
+from reconciler.spec.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A delivered parent and the candidate to start from.
+
+    `needs_link`: this provider's follow-up edits take the candidate's link.
+    """
+
+    parent: Purchase
+    candidate: CandidateNumber | None
+    needs_link: bool
+
+
+class Hindrance(NamedTuple):
+    """What to do instead of buying, why, and a note."""
+
+    verb: Verb
+    reason: Reason
+    note: str
+
+
+def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | None:
+    """Return why this follow-up cannot start from that parent, or None when it can."""
+    parent, number = offer.parent, offer.candidate
+    if number is not None and parent.candidate(number) is None:
+        there = ", ".join(str(one.number) for one in parent.candidates)
+        return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, f"choose among {there}")
+    if not _is_listed(resource, number, parent.follow_ups):
+        return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
+    needs_link = offer.needs_link and resource.operation is Operation.EDIT
+    if needs_link and not links_live(parent, now):
+        note = f"a new take of {parent.address} gives a fresh link"
+        return Hindrance(Verb.BLOCKED, Reason.LINK_EXPIRED, note)
+    return None
+
+
+def links_live(purchase: Purchase, now: datetime) -> bool:
+    """Whether the provider still serves this purchase's pictures."""
+    return purchase.links_expire_at is not None and now < purchase.links_expire_at
+
+
+def _is_listed(
+    resource: Resource, number: CandidateNumber | None, offers: tuple[FollowUp, ...] | None
+) -> bool:
+    """Believe the provider's own list where it gave one; a silent answer forbids nothing."""
+    if offers is None:
+        return True
+    return any(_fits(resource, number, one) for one in offers)
+
+
+def _fits(resource: Resource, number: CandidateNumber | None, offer: FollowUp) -> bool:
+    if offer.operation != resource.operation:
+        return False
+    match resource.request:
+        case Vary(vary=kind) | Upscale(upscale=kind):
+            kind_fits = not offer.kinds or kind.value in offer.kinds
+        case _:
+            kind_fits = True
+    numbered = number is not None and uses_candidate(resource.operation)
+    return kind_fits and (not numbered or not offer.candidates or number in offer.candidates)
