@@ -14,6 +14,7 @@ the request leaves. Whoever finds `submitting` without a live run knows that the
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import count
 
 from reconciler.ids import (
     Address,
@@ -280,21 +281,25 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
 
 
 def _delivered(purchase: Purchase, event: Delivered) -> Purchase:
+    """The links may come again, even fewer of them; what is stored stays."""
     owned = {one.number: one.picture for one in purchase.candidates}
-    numbers = [CandidateNumber(position) for position in range(1, len(event.urls) + 1)]
+    linked = tuple(
+        Candidate(number, url, owned.get(number))
+        for number, url in zip(map(CandidateNumber, count(1)), event.urls, strict=False)
+    )
+    beyond = (one for one in purchase.candidates if one.picture and one.number > len(linked))
     return replace(
         purchase,
         phase=purchase.phase if purchase.phase is Phase.STORED else Phase.SUCCEEDED,
         links_expire_at=event.links_expire_at,
         follow_ups=event.follow_ups,
-        candidates=tuple(
-            Candidate(number, url, owned.get(number))
-            for number, url in zip(numbers, event.urls, strict=True)
-        ),
+        candidates=(*linked, *beyond),
     )
 
 
 def _stored(purchase: Purchase, event: PictureStored) -> Purchase:
+    if purchase.candidate(event.number) is None:
+        raise IllegalEvent(purchase, event)
     candidates = tuple(
         replace(one, picture=event.picture) if one.number == event.number else one
         for one in purchase.candidates

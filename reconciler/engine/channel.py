@@ -50,7 +50,7 @@ class Manner:
     is the embedded sandbox's faster life: it divides every documented or configured time.
     """
 
-    requests_per_minute: int
+    requests_per_minute: float
     concurrent: int
     first: float | None = None
     interval: float | None = None

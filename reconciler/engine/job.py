@@ -65,7 +65,7 @@ class Job:
             self._tracked = await self._buy()
         tracked, channel = self._tracked, self._has.channel
         if tracked.purchase.phase is Phase.SUBMITTED:
-            self._shop.report(Kind.SUBMITTED, tracked.purchase.address, **_paid(tracked.purchase))
+            self._report_submitted(tracked.purchase)
             await waiting.wait(tracked, channel, cadence, self._shop)
         self._task_ended()
         _check_success(tracked.purchase)
@@ -75,6 +75,17 @@ class Job:
         if self._must_fetch(tracked.purchase):
             await fetching.fetch(tracked, self._shop, haste=channel.haste, renew=self._renew_links)
         self._show(tracked.purchase)
+
+    def _report_submitted(self, purchase: Purchase) -> None:
+        self._shop.report(
+            Kind.SUBMITTED,
+            self._has.action.address,
+            task_id=purchase.task_id,
+            provider=purchase.provider,
+            price_micro_usd=purchase.price,
+            since=(purchase.submitted_at or purchase.created_at).isoformat(),
+            resumed=self._has.action.verb is not Verb.BUY,
+        )
 
     def _task_ended(self) -> None:
         if self._release is not None:
@@ -155,15 +166,6 @@ class Job:
     def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
         purchase = self._tracked.purchase if self._tracked else None
         return Outcome(self._has.action, ending, detail, hint, purchase)
-
-
-def _paid(purchase: Purchase) -> dict[str, object]:
-    return {
-        "task_id": purchase.task_id,
-        "provider": purchase.provider,
-        "price_micro_usd": purchase.price,
-        "since": (purchase.submitted_at or purchase.created_at).isoformat(),
-    }
 
 
 def _check_success(purchase: Purchase) -> None:

@@ -15,7 +15,7 @@ class Pace:
     `haste` divides every waiting time: the embedded sandbox lives faster than the wall clock.
     """
 
-    def __init__(self, per_minute: int, haste: float = 1.0) -> None:
+    def __init__(self, per_minute: float, haste: float = 1.0) -> None:
         self._per_minute = per_minute
         self._window = _MINUTE / haste
         self._passed: deque[float] = deque()

@@ -81,7 +81,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a follow-up starts. `purchase` None: the parent is bought by this same plan."""
+    """Where a follow-up starts. `purchase` is the parent's latest attempt, finished or not."""
 
     address: Address
     candidate: CandidateNumber | None
@@ -92,10 +92,11 @@ class Source:
 class Action:
     """One line of a plan.
 
-    `price` is what apply may spend on it: None is unknown, zero is free. `after` must be finished
-    first. `purchase` is the latest attempt at this take, if there was one. `previous` is the
-    canonical request that stood under this address before; `moved_from` the name it had. `files`
-    are the views that a prune removes, path → object. `note` adds what the reason leaves open.
+    `price` is what apply may spend on a `buy`, what a `resolve` has perhaps spent, and what would
+    be spent on what is `blocked`: None is unknown, zero is free. `after` must be finished first.
+    `purchase` is the latest attempt at this take, if there was one. `previous` is the canonical
+    request that stood under this address before; `moved_from` the name it had. `files` are the
+    views that a prune removes, path → object. `note` adds what the reason leaves open.
     """
 
     address: Address

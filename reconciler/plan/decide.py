@@ -12,7 +12,7 @@ from reconciler.ids import Address, CandidateNumber, ProviderName
 from reconciler.money import MicroUsd
 from reconciler.plan import viewing
 from reconciler.plan.actions import Action, Plan, Reason, Source, Verb
-from reconciler.plan.offers import Hindrance, Offer, links_live, unoffered
+from reconciler.plan.offers import Hindrance, Offer, links_live, not_delivered, unoffered
 from reconciler.plan.owned import Owned
 from reconciler.plan.pricing import Sellers, lineage, usual_pictures
 from reconciler.plan.select import Selection
@@ -79,7 +79,8 @@ def make_plan(
     decided = [planner.decide(resource) for resource in resources.values()]
     gone = viewing.prunes(resources, owned, planner.moved_from, selection)
     listed = [action for action in decided if action.verb is not Verb.KEEP]
-    return Plan((*listed, *gone), in_sync=len(decided) - len(listed))
+    unselected = sum(address not in selection for address in resources)
+    return Plan((*listed, *gone), in_sync=len(decided) - len(listed) - unselected)
 
 
 class _Planner:
@@ -99,7 +100,7 @@ class _Planner:
         self._selection = selection
         self._retry_failed = retry_failed
         self._standings: dict[Address, Standing] = {}
-        self._buyer: dict[TakeKey, Address] = {}
+        self._workers: dict[TakeKey, Address] = {}
         self._renames = viewing.renames(resources, owned)
         self.moved_from: set[Address] = set()
 
@@ -121,9 +122,9 @@ class _Planner:
         """Return the resource with its key; None while its parent's candidate is not chosen."""
         if parent is None or resource.parent is None:
             return Wanted(resource, None, None, resource.key(None, None))
-        candidate = parent.candidate(resource.parent.candidate)
-        unchosen = candidate is None and uses_candidate(resource.operation)
-        if parent.key is None or unchosen:
+        needs_one = uses_candidate(resource.operation)
+        candidate = parent.candidate(resource.parent.candidate) if needs_one else None
+        if parent.key is None or (needs_one and candidate is None):
             return None
         return Wanted(resource, parent, candidate, resource.key(parent.key, candidate))
 
@@ -140,17 +141,21 @@ class _Planner:
             readiness = Readiness.COMING
         else:
             readiness = Readiness.NOT_READY
-        provider = purchase.provider if purchase else action.provider or resource.provider
+        made_by = purchase.provider if purchase else resource.provider
+        provider = action.provider or made_by
         standing = Standing(resource, readiness, provider, key, purchase)
         self._standings[resource.address] = standing
 
     def _act(self, wanted: Wanted) -> Action:
         purchase = self._owned.purchases.get(wanted.key)
         if purchase is None or purchase.phase in (Phase.INTENDED, Phase.CANCELLED):
-            return self._buy(wanted, self._why_new(wanted))
+            action = self._buy(wanted, self._why_new(wanted))
+        else:
+            action = self._go_on(wanted, purchase)
+        return self._once(wanted, self._reachable(action))
+
+    def _go_on(self, wanted: Wanted, purchase: Purchase) -> Action:
         action = _action(wanted, purchase)
-        if purchase.phase is not Phase.STORED and purchase.provider not in self._sellers:
-            return _unconfigured(action)
         match purchase.phase:
             case Phase.SUBMITTING if self._owned.run_active:
                 return replace(action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT)
@@ -169,6 +174,31 @@ class _Planner:
             case _:
                 return self._stored(wanted, purchase)
 
+    def _reachable(self, action: Action) -> Action:
+        """Only a configured provider can be asked; what is in doubt is shown all the same."""
+        is_remote = action.verb in (Verb.BUY, Verb.WAIT, Verb.FETCH)
+        if not is_remote or action.provider in self._sellers:
+            return action
+        note = f"add `{action.provider}` to reconciler.yaml again"
+        blocked = replace(action, verb=Verb.BLOCKED, reason=Reason.PROVIDER_GONE, note=note)
+        return replace(blocked, pictures=0, after=())
+
+    def _once(self, wanted: Wanted, action: Action) -> Action:
+        """One address works on a take; the others adopt it when it is there."""
+        if action.verb not in (Verb.BUY, Verb.WAIT, Verb.FETCH):
+            return action
+        first = self._workers.setdefault(wanted.key, action.address)
+        if first == action.address:
+            return action
+        return replace(
+            _action(wanted, None),
+            verb=Verb.ADOPT,
+            reason=Reason.SAME_REQUEST,
+            note=f"with {first}",
+            provider=self._standings[first].provider,
+            after=(first,),
+        )
+
     def _why_new(self, wanted: Wanted) -> Reason:
         """Say what changed since this address last showed something."""
         before = self._owned.shown.get(wanted.resource.address)
@@ -184,12 +214,13 @@ class _Planner:
     def _failed(self, wanted: Wanted, purchase: Purchase) -> Action:
         failure = purchase.failure
         note = f"{failure.code}: {failure.message}" if failure else ""
-        if self._retry_failed:
-            return replace(self._buy(wanted, Reason.RETRY_ASKED), note=note)
-        if failure is not None and failure.kind.is_permanent:
+        permanent = failure is not None and failure.kind.is_permanent
+        if permanent and not self._retry_failed:
             blocked = replace(_action(wanted, purchase), verb=Verb.BLOCKED, note=note)
             return replace(blocked, reason=Reason.FAILED_FOR_GOOD, price=self._price(wanted))
-        return replace(self._buy(wanted, Reason.FAILED_BEFORE_RETRY), note=note)
+        why = Reason.RETRY_ASKED if self._retry_failed else Reason.FAILED_BEFORE_RETRY
+        again = self._buy(wanted, why)
+        return replace(again, note=note) if again.verb is Verb.BUY else again
 
     def _stored(self, wanted: Wanted, purchase: Purchase) -> Action:
         """Bytes first, then the names that people see."""
@@ -206,8 +237,11 @@ class _Planner:
                 price=self._price(wanted),
             )
         shown = viewing.view_action(action, wanted.resource, purchase, self._owned)
+        unpickable = not_delivered(purchase, wanted.resource.pick)
+        if shown.verb is Verb.KEEP and unpickable:
+            return replace(shown, **unpickable._asdict())
         if shown.reason is Reason.OWNED_ALREADY and wanted.key in self._renames:
-            old = self._renames[wanted.key]
+            old = self._renames.pop(wanted.key)
             self.moved_from.add(old)
             moved = replace(shown, verb=Verb.MOVE, reason=Reason.RENAMED, note=f"was {old}")
             return replace(moved, moved_from=old)
@@ -218,29 +252,18 @@ class _Planner:
 
     def _buy(self, wanted: Wanted, reason: Reason) -> Action:
         """Return the purchase, or why it cannot be made."""
-        resource, parent = wanted.resource, wanted.parent
-        first = self._buyer.setdefault(wanted.key, resource.address)
-        if first != resource.address:
-            action = _action(wanted, None)
-            return replace(
-                action,
-                verb=Verb.ADOPT,
-                reason=Reason.SAME_REQUEST,
-                note=f"with {first}",
-                after=(first,),
-            )
         bought = replace(
             _action(wanted, self._owned.purchases.get(wanted.key)),
             verb=Verb.BUY,
             reason=reason,
             price=self._price(wanted),
-            pictures=usual_pictures(resource.operation),
-            previous=self._previous(resource.address),
+            pictures=usual_pictures(wanted.resource.operation),
+            provider=wanted.provider,
+            previous=self._previous(wanted.resource.address),
         )
-        hindered = self._hindrance(wanted, parent) if parent else None
+        hindered = self._hindrance(wanted, wanted.parent) if wanted.parent else None
         if hindered is None:
             return bought
-        del self._buyer[wanted.key]
         return replace(bought, **hindered._asdict(), pictures=0, after=())
 
     def _previous(self, address: Address) -> str | None:
@@ -262,11 +285,10 @@ class _Planner:
             return Hindrance(Verb.BLOCKED, Reason.PARENT_NOT_SELECTED, note)
         if parent.readiness is Readiness.NOT_READY:
             return Hindrance(Verb.BLOCKED, Reason.PARENT_NOT_READY, f"see {address}")
-        if parent.provider not in self._sellers:
-            return Hindrance(Verb.BLOCKED, Reason.PROVIDER_GONE, parent.provider)
-        if parent.purchase is None or not parent.purchase.candidates:
+        seller = self._sellers.get(wanted.provider)
+        if seller is None or parent.purchase is None or not parent.purchase.candidates:
             return None
-        needs_link = self._sellers[wanted.provider].adapter.can.edits_need_link
+        needs_link = seller.adapter.can.edits_need_link
         offer = Offer(parent.purchase, wanted.candidate, needs_link=needs_link)
         return unoffered(wanted.resource, offer, self._owned.now)
 
@@ -291,17 +313,9 @@ def _action(wanted: Wanted, purchase: Purchase | None) -> Action:
     )
 
 
-def _unconfigured(action: Action) -> Action:
-    note = f"add `{action.provider}` to reconciler.yaml again"
-    return replace(action, verb=Verb.BLOCKED, reason=Reason.PROVIDER_GONE, note=note)
-
-
 def _needs_pick(resource: Resource, parent: Standing | None) -> Action:
+    """Say where to choose: at the parent, or above it when the parent itself waits for a choice."""
     address = parent.resource.address if parent else resource.address
-    return Action(
-        resource.address,
-        Verb.PICK,
-        Reason.NEEDS_PICK,
-        note=f"write `pick:` on {address}, or `of:` here",
-        resource=resource,
-    )
+    is_above = parent is not None and parent.key is None
+    note = f"first for {address}" if is_above else f"write `pick:` on {address}, or `of:` here"
+    return Action(resource.address, Verb.PICK, Reason.NEEDS_PICK, note=note, resource=resource)

@@ -33,9 +33,9 @@ class FieldChange:
 
 def changes(old: str | None, new: str) -> tuple[FieldChange, ...]:
     """Compare two canonical requests; without an old one every field is new. Sorted by field."""
-    before: dict[str, Any] = json.loads(old) if old else {}
     after: dict[str, Any] = json.loads(new)
-    fields = sorted(before.keys() | after.keys() - {"operation"})
+    before: dict[str, Any] = json.loads(old) if old else {"operation": after["operation"]}
+    fields = sorted(before.keys() | after.keys())
     return tuple(
         _change(field, before.get(field), after.get(field))
         for field in fields

@@ -34,9 +34,9 @@ class Hindrance(NamedTuple):
 def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | None:
     """Return why this follow-up cannot start from that parent, or None when it can."""
     parent, number = offer.parent, offer.candidate
-    if number is not None and parent.candidate(number) is None:
-        there = ", ".join(str(one.number) for one in parent.candidates)
-        return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, f"choose among {there}")
+    missing = not_delivered(parent, number)
+    if missing is not None:
+        return missing
     if not _is_listed(resource, number, parent.follow_ups):
         return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
     needs_link = offer.needs_link and resource.operation is Operation.EDIT
@@ -44,6 +44,14 @@ def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | No
         note = f"a new take of {parent.address} gives a fresh link"
         return Hindrance(Verb.BLOCKED, Reason.LINK_EXPIRED, note)
     return None
+
+
+def not_delivered(purchase: Purchase, number: CandidateNumber | None) -> Hindrance | None:
+    """Return what a person must choose instead of a candidate that the task did not give."""
+    if number is None or purchase.candidate(number) is not None:
+        return None
+    there = ", ".join(str(one.number) for one in purchase.candidates)
+    return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, f"choose among {there}")
 
 
 def links_live(purchase: Purchase, now: datetime) -> bool:

@@ -1,10 +1,11 @@
 """What a request costs: the provider's dated table, with the configuration's overrides on top."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.ids import Address, ProviderName
 from reconciler.money import MicroUsd
+from reconciler.providers.check import ancestors
 from reconciler.providers.protocol import Provider
 from reconciler.spec.request import Operation, Request
 from reconciler.spec.resource import Resource
@@ -46,10 +47,3 @@ Sellers = Mapping[ProviderName, Seller]
 def lineage(resource: Resource, resources: Mapping[Address, Resource]) -> tuple[Request, ...]:
     """Return the requests of a resource's ancestors, its parent first."""
     return tuple(one.request for one in ancestors(resource, resources))
-
-
-def ancestors(resource: Resource, resources: Mapping[Address, Resource]) -> Iterator[Resource]:
-    """Yield the parent, its parent, up to the root image."""
-    while resource.parent is not None:
-        resource = resources[resource.parent.address]
-        yield resource

@@ -132,7 +132,8 @@ def tally_line(tally: Tally, in_sync: int) -> str:
     parts = [f"Plan: {_counted(tally.tasks, 'task')} to buy"]
     if tally.tasks:
         more = "+" if tally.uncounted else ""
-        parts.append(f"{tally.pictures}{more} pictures")
+        noun = "picture" if tally.pictures == 1 and not more else "pictures"
+        parts.append(f"{tally.pictures}{more} {noun}")
         parts.append(format_usd(tally.price))
         if tally.unpriced:
             parts[-1] += f" plus {_counted(tally.unpriced, 'task')} at an unknown price"

@@ -21,6 +21,8 @@ JsonObject = dict[str, Any]
 Lineage = Sequence[Request]
 """A variant's ancestors: its parent first, the root image last; empty for an image."""
 
+_QUOTED = 160
+
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
@@ -42,15 +44,30 @@ class HttpAnswer:
 
     def json(self) -> Any:
         """Return the decoded body, or None when it is no JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
+        return decoded(self.body)
 
     def excerpt(self) -> str:
         """Return the start of the body as one short line, for an error message."""
-        text = " ".join(self.body[:400].decode("utf-8", "replace").split())
-        return text if len(text) <= 160 else f"{text[:157]}..."
+        return quoted(self.body[:400].decode("utf-8", "replace"))
+
+
+def decoded(text: str | bytes) -> Any:
+    """Return what a server's JSON holds, or None: malformed, or nested beyond all reason."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def quoted(words: Any) -> str:
+    """Return a server's words as one short line: printable, safe for a terminal and a database.
+
+    What is neither text nor a number says nothing.
+    """
+    said = str(words)[: 4 * _QUOTED] if isinstance(words, str | int | float) else ""
+    text = "".join(one if one.isprintable() else " " for one in said)
+    line = " ".join(text.split())
+    return line if len(line) <= _QUOTED else f"{line[: _QUOTED - 3]}..."
 
 
 T = TypeVar("T")
@@ -145,10 +162,16 @@ class PriceTable:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the rest of the program must know about an API."""
+    """What the rest of the program must know about an API.
+
+    `requests_per_minute` and `concurrent` are its smallest plan's: safe for an account of which
+    the configuration says nothing.
+    """
 
     link_lifetime: timedelta
     edits_need_link: bool
+    requests_per_minute: int
+    concurrent: int
     prices: PriceTable
 
 

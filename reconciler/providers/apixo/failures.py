@@ -3,7 +3,7 @@
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.providers.protocol import HttpAnswer
+from reconciler.providers.protocol import HttpAnswer, quoted
 from reconciler.purchase import Failure, FailureKind
 
 _REWRITE = "change the prompt (or the reference pictures); the same request would be refused again"
@@ -50,7 +50,7 @@ _STATUSES: MappingProxyType[int, tuple[FailureKind, str]] = MappingProxyType(
         403: (FailureKind.NOT_PERMITTED, "the key may not use this model: ask APIXO"),
         404: (
             FailureKind.BAD_REQUEST,
-            "the parent's task is no longer known; buy a new take of it",
+            "APIXO knows no such model or parent task: check `base_url`, or take the parent anew",
         ),
     }
 )
@@ -58,9 +58,9 @@ _STATUSES: MappingProxyType[int, tuple[FailureKind, str]] = MappingProxyType(
 
 def failed_task(code: Any, message: Any) -> Failure:
     """Return the failure of a task that was accepted and then gave nothing (section 10.2)."""
-    text = str(code or "no code")
+    text = quoted(code) or "no code"
     kind, advice = FAIL_CODES.get(text, (FailureKind.UNKNOWN, _UNKNOWN))
-    return Failure(kind, text, str(message or ""), advice)
+    return Failure(kind, text, quoted(message), advice)
 
 
 def refusal(status: int, message: str, data: Any) -> Failure:
@@ -68,8 +68,8 @@ def refusal(status: int, message: str, data: Any) -> Failure:
 
     Section 10 adds that a fail code may also name an immediate refusal; then that code decides.
     """
-    detail = data.get("error") if isinstance(data, dict) else None
-    words = " ".join(str(part) for part in (message, detail) if part)
+    detail = quoted(data.get("error")) if isinstance(data, dict) else ""
+    words = quoted(f"{message} {detail}")
     for code, (kind, advice) in FAIL_CODES.items():
         if code in (message, detail) or words.startswith(f"{code}:"):
             return Failure(kind, code, words, advice)

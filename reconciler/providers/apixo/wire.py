@@ -1,6 +1,5 @@
 """APIXO's protocol: submit bodies, answers, statuses (sections 1 to 4, 10, 11)."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +18,8 @@ from reconciler.providers.protocol import (
     Running,
     TryAgain,
     Unknown,
+    decoded,
+    quoted,
 )
 from reconciler.purchase import Accepted, AnswerLost, FollowUp, Refused, TaskFailed
 from reconciler.spec.request import (
@@ -36,6 +37,8 @@ MODEL = "midjourney"
 # The page calls these two retryable, and they say that the server itself gave up. A gateway's 502
 # or 504 only says that somebody behind it did not answer: that task may exist, and be paid.
 _NOTHING_ACCEPTED = (500, 503)
+_REQUEST_TIMEOUT = 408
+"""The one 4xx that is a lost answer too: somebody gave up waiting. APIXO's pages never name it."""
 _KINDS = {
     Operation.VARY: {number: kind.value for kind, number in VARY_TYPES.items()},
     Operation.UPSCALE: {number: kind.value for kind, number in UPSCALE_TYPES.items()},
@@ -58,14 +61,14 @@ def wire_input(order: Order) -> JsonObject:
         case Edit():
             content |= _edit(order.request, order.parent)
         case Vary(vary=strength, prompt=prompt):
-            content |= _follow_up(order.parent) | {
+            content |= _start(order.parent) | {
                 "type": VARY_TYPES[strength],
                 "remixPrompt": prompt,
             }
         case Upscale(upscale=upscaler):
-            content |= _follow_up(order.parent) | {"type": UPSCALE_TYPES[upscaler]}
+            content |= _start(order.parent) | {"type": UPSCALE_TYPES[upscaler]}
         case Enhance():
-            content |= _follow_up(order.parent)
+            content |= _start(order.parent)
         case Reroll():
             content |= {"taskId": _known(order.parent).task_id}
     return {name: value for name, value in content.items() if value is not None}
@@ -77,7 +80,7 @@ def _known(parent: ParentTask | None) -> ParentTask:
     return parent
 
 
-def _follow_up(parent: ParentTask | None) -> JsonObject:
+def _start(parent: ParentTask | None) -> JsonObject:
     """Indices are 0-based on this wire (section 4)."""
     known = _known(parent)
     return {"taskId": known.task_id, "imageIndex": known.candidate - 1}
@@ -106,7 +109,10 @@ def _imagine(request: Imagine) -> JsonObject:
 
 def _weighted(references: tuple[Reference, ...]) -> list[JsonObject] | None:
     """A weight of 1 is Midjourney's own default, and the documented samples always carry one."""
-    return [{"url": one.location, "weight": one.weight or 1} for one in references] or None
+    return [
+        {"url": one.location, "weight": 1 if one.weight is None else one.weight}
+        for one in references
+    ] or None
 
 
 def _plain(references: tuple[Reference, ...]) -> list[JsonObject] | None:
@@ -160,31 +166,41 @@ def _status(answer: HttpAnswer, envelope: JsonObject) -> int:
 def _submission(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgain:
     """Sort a submit answer by one question: is it proven that nothing was accepted?"""
     envelope = _envelope(answer)
-    if answer.status == 429 or (envelope and _status(answer, envelope) == 429):
-        return TryAgain("rate or concurrency limit (429)", answer.retry_after, is_limit=True)
     if envelope is None:
         return _foreign_answer(answer)
-    status, message = _status(answer, envelope), str(envelope.get("message", ""))
+    status, message = _status(answer, envelope), quoted(envelope.get("message"))
+    task_id = _task_id(envelope)
     if status == 200:
-        return _accepted(envelope, answer)
+        lost = f"accepted, but without a task id: {answer.excerpt()}"
+        return Accepted(task_id) if task_id else AnswerLost(lost)
+    if task_id:
+        return AnswerLost(f"{status} {message}, and yet it names the task {task_id}")
+    if status == 429:
+        return _limited(answer)
     if status in _NOTHING_ACCEPTED:
         return TryAgain(f"{status} {message}", answer.retry_after)
-    if 400 <= status < 500:
+    if 400 <= status < 500 and status != _REQUEST_TIMEOUT:
         return Refused(failures.refusal(status, message, envelope.get("data")))
     return AnswerLost(f"{status} {message}: a task may have been accepted behind it")
 
 
-def _accepted(envelope: JsonObject, answer: HttpAnswer) -> Accepted | AnswerLost:
+def _task_id(envelope: JsonObject) -> TaskId | None:
     data = envelope.get("data")
     task_id = data.get("taskId") if isinstance(data, dict) else None
-    if isinstance(task_id, str) and task_id:
-        return Accepted(TaskId(task_id))
-    return AnswerLost(f"accepted, but without a task id: {answer.excerpt()}")
+    if isinstance(task_id, str) and task_id and task_id.isprintable():
+        return TaskId(task_id)
+    return None
 
 
-def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost:
+def _limited(answer: HttpAnswer) -> TryAgain:
+    return TryAgain("rate or concurrency limit (429)", answer.retry_after, is_limit=True)
+
+
+def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost | TryAgain:
     """Not APIXO's envelope: somebody in between answered, or `base_url` is wrong."""
-    if 300 <= answer.status < 500:
+    if answer.status == 429:
+        return _limited(answer)
+    if 300 <= answer.status < 500 and answer.status != _REQUEST_TIMEOUT:
         return Refused(failures.not_the_api(answer))
     return AnswerLost(f"{answer.status}, and not APIXO's own answer: {answer.excerpt()}")
 
@@ -195,7 +211,7 @@ def poll(task_id: TaskId) -> Exchange[Running | Finished | TaskFailed | Unknown 
     envelope = _envelope(answer)
     if envelope is None:
         return TryAgain(f"{answer.status}, unreadable: {answer.excerpt()}", answer.retry_after)
-    status, message = _status(answer, envelope), str(envelope.get("message", ""))
+    status, message = _status(answer, envelope), quoted(envelope.get("message"))
     if status == 404:
         return Unknown(message or "not found")
     data = envelope.get("data")
@@ -211,17 +227,18 @@ def _task(data: JsonObject) -> Running | Finished | TaskFailed | TryAgain:
         case "failed":
             return TaskFailed(failures.failed_task(data.get("failCode"), data.get("failMsg")))
         case str() as stage:
-            return Running(stage)
+            return Running(quoted(stage))
     return TryAgain("the answer names no state")
 
 
 def _finished(data: JsonObject) -> Finished | TryAgain:
     """`resultJson` is JSON inside a JSON string (section 3); its length is never assumed (10.4)."""
-    try:
-        urls = json.loads(data["resultJson"])["resultUrls"]
-    except (KeyError, TypeError, ValueError):
+    text = data.get("resultJson")
+    result = decoded(text) if isinstance(text, str) else None
+    urls = result.get("resultUrls") if isinstance(result, dict) else None
+    if not isinstance(urls, list):
         return TryAgain("success, but its result cannot be read")
-    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+    if not all(isinstance(url, str) and url.isprintable() for url in urls):
         return TryAgain("success, but its result is no list of links")
     return Finished(tuple(urls), _moment(data.get("completeTime")), _follow_ups(data))
 
@@ -238,30 +255,37 @@ def _follow_ups(data: JsonObject) -> tuple[FollowUp, ...] | None:
     actions = data.get("supported_actions")
     if not isinstance(actions, list):
         return None
-    known = [one for one in actions if isinstance(one, dict) and one.get("mode") in OPERATIONS]
-    return tuple(_follow_up_of(one) for one in known)
+    offers = (_follow_up(one) for one in actions if isinstance(one, dict))
+    return tuple(offer for offer in offers if offer is not None)
 
 
-def _follow_up_of(action: JsonObject) -> FollowUp:
-    operation = OPERATIONS[action["mode"]]
-    kinds = _KINDS.get(operation, {})
-    return FollowUp(
-        operation.value,
-        tuple(CandidateNumber(index + 1) for index in _integers(action, "imageIndex_options")),
-        tuple(kinds[number] for number in _integers(action, "type_options") if number in kinds),
-    )
+def _follow_up(action: JsonObject) -> FollowUp | None:
+    """Return the offer in our words; None when its mode, or all its types, are strange to us."""
+    mode = action.get("mode")
+    operation = OPERATIONS.get(mode) if isinstance(mode, str) else None
+    if operation is None:
+        return None
+    types = _numbers(action, "type_options")
+    words = _KINDS.get(operation, {})
+    kinds = tuple(words[number] for number in types if number in words)
+    if words and types and not kinds:
+        return None
+    indices = _numbers(action, "imageIndex_options")
+    return FollowUp(operation.value, tuple(CandidateNumber(one + 1) for one in indices), kinds)
 
 
-def _integers(action: JsonObject, name: str) -> list[int]:
+def _numbers(action: JsonObject, name: str) -> list[int]:
     values = action.get(name)
-    return [one for one in values if isinstance(one, int)] if isinstance(values, list) else []
+    if not isinstance(values, list):
+        return []
+    return [one for one in values if type(one) is int and one >= 0]
 
 
 def balance() -> Exchange[MicroUsd | TryAgain]:
     """Ask for the key's balance: `data` is a bare number of dollars (section 11)."""
     answer = yield HttpCall("GET", "apikeys/current-balance")
     envelope = _envelope(answer)
-    data = envelope.get("data") if envelope else None
+    data = envelope.get("data") if envelope and _status(answer, envelope) == 200 else None
     if isinstance(data, int | float) and not isinstance(data, bool):
         try:
             return usd(round(data, 6))

@@ -1,0 +1,109 @@
+"""`manifest.json`: what stands under each address, for programs that use the pictures."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from reconciler.assets.disk import disk_errors
+from reconciler.assets.naming import EXTENSIONS, standing, view_path
+from reconciler.ids import Address, CandidateNumber, ProviderName, TaskId
+from reconciler.purchase import Candidate, StoredPicture
+from reconciler.spec.resource import Parent
+
+VERSION = 1
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the manifest tells of one resource. `parent` None for an image, `pick` None for none.
+
+    `operation` is an Operation's value; of `candidates` only the stored ones are told.
+    """
+
+    address: Address
+    operation: str
+    prompt: str | None
+    parent: Parent | None
+    provider: ProviderName
+    task_id: TaskId | None
+    take: int
+    pick: CandidateNumber | None
+    candidates: tuple[Candidate, ...]
+
+
+def render(entries: Iterable[Entry]) -> str:
+    """Return the manifest: one line for each address, in order, so that a diff is readable.
+
+    A resource for which nothing stands yet has null for digest, path and size.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.address)
+    lines = (f"{json.dumps(entry.address)}: {_compact(_entry(entry))}" for entry in ordered)
+    return f'{{"version": {VERSION}, "resources": {{\n' + ",\n".join(lines) + "\n}}\n"
+
+
+def write(folder: Path, text: str) -> bool:
+    """Put the manifest into the asset folder, whole or not at all; return whether it changed."""
+    place = folder / NAME
+    content = text.encode()
+    with disk_errors("write the manifest", place):
+        if place.is_file() and place.read_bytes() == content:
+            return False
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{NAME}.{uuid4().hex}"
+        try:
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+    return True
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    chosen = standing(entry.candidates, entry.pick)
+    return {
+        **_picture(entry.address, chosen.picture if chosen else None, None),
+        "prompt": entry.prompt,
+        "operation": entry.operation,
+        "parent": entry.parent and entry.parent._asdict(),
+        "provider": entry.provider,
+        "task_id": entry.task_id,
+        "take": entry.take,
+        "pick": entry.pick,
+        "candidates": [
+            {"number": one.number, **_picture(entry.address, one.picture, _number(entry, one))}
+            for one in entry.candidates
+            if one.picture is not None
+        ],
+    }
+
+
+def _number(entry: Entry, one: Candidate) -> CandidateNumber | None:
+    """Return the number in the candidate's file name: a lone one has none."""
+    return one.number if len(entry.candidates) > 1 else None
+
+
+def _picture(
+    address: Address, picture: StoredPicture | None, number: CandidateNumber | None
+) -> dict[str, Any]:
+    if picture is None:
+        return dict.fromkeys(("digest", "media_type", "width", "height", "bytes", "path"))
+    return {
+        "digest": picture.digest,
+        "media_type": picture.media_type,
+        "width": picture.width,
+        "height": picture.height,
+        "bytes": picture.byte_count,
+        "path": str(view_path(address, EXTENSIONS[picture.media_type], number)),
+    }
+
+
+def _compact(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,98 @@
+"""How a run ended, for people and for programs: what was bought, and each failure at its line."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.engine.outcome import Ending, Outcome, RunResult
+from reconciler.money import format_usd
+from reconciler.plan.actions import Verb
+from reconciler.project import Project
+from reconciler.purchase import FailureKind
+from reconciler.spec.diagnostics import Diagnostic, locate, render
+from reconciler.spec.whence import whence
+
+_QUIET = (Ending.DONE, Ending.BLOCKED, Ending.INTERRUPTED)
+_SHOWN = 20
+
+
+def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
+    """Yield the failures with their lines, then one line of sums."""
+    troubled = [one for one in result.outcomes if one.ending not in _QUIET]
+    if not result.outcomes:
+        return
+    yield ""
+    for outcome in troubled[:_SHOWN]:
+        yield from _trouble(outcome, project)
+        yield ""
+    if len(troubled) > _SHOWN:
+        yield f"… and {len(troubled) - _SHOWN} more; `reconcile status` lists all."
+    yield _sums(result)
+    if result.interrupted:
+        yield "Interrupted. What is in flight is on record: the next apply goes on from there."
+    if any(one.ending is Ending.DONE for one in result.outcomes):
+        yield f"Pictures: {project.assets_path}"
+
+
+def _trouble(outcome: Outcome, project: Project) -> Iterator[str]:
+    message = f"{outcome.address}: {outcome.ending}: {outcome.detail}"
+    diagnostic = _diagnostic(outcome, project, message)
+    if diagnostic is None:
+        yield f"error: {message}"
+        return
+    yield from render([diagnostic])
+
+
+def _diagnostic(outcome: Outcome, project: Project, message: str) -> Diagnostic | None:
+    """Return the failure at the line that caused it: the prompt if that was refused."""
+    resource = outcome.action.resource
+    if resource is None:
+        return None
+    failure = outcome.purchase.failure if outcome.purchase else None
+    moderated = failure is not None and failure.kind is FailureKind.MODERATED
+    place = whence(project.root, project.config, resource, ("prompt",) if moderated else ())
+    return locate([place.problem(message, outcome.hint or None)], project.read)[0]
+
+
+def _sums(result: RunResult) -> str:
+    bought = len(result.bought())
+    parts = [f"{bought} bought for {format_usd(result.spent())}"] if bought else []
+    free = [one for one in result.outcomes if one.ending is Ending.DONE and _is_free(one)]
+    parts += [f"{len(free)} done for free"] if free else []
+    for ending in Ending:
+        count = sum(one.ending is ending for one in result.outcomes)
+        if count and ending is not Ending.DONE:
+            parts.append(f"{count} {ending}")
+    return f"Applied: {', '.join(parts) or 'nothing'}."
+
+
+def _is_free(outcome: Outcome) -> bool:
+    return outcome.action.verb is not Verb.BUY
+
+
+def summary_json(result: RunResult, project: Project) -> dict[str, Any]:
+    """Return the outcomes and sums; money in micro-dollars."""
+    return {
+        "exit_code": int(result.exit_code()),
+        "interrupted": result.interrupted,
+        "bought": len(result.bought()),
+        "spent_micro_usd": result.spent(),
+        "outcomes": [_outcome_json(one, project) for one in result.outcomes],
+    }
+
+
+def _outcome_json(outcome: Outcome, project: Project) -> dict[str, Any]:
+    purchase = outcome.purchase
+    failure = purchase.failure if purchase else None
+    trouble = outcome.ending not in _QUIET
+    place = _diagnostic(outcome, project, "") if trouble else None
+    return {
+        "address": outcome.address,
+        "verb": outcome.action.verb.value,
+        "ending": outcome.ending.name.lower(),
+        "detail": outcome.detail or None,
+        "hint": outcome.hint or None,
+        "task_id": purchase.task_id if purchase else None,
+        "price_micro_usd": purchase.price if purchase else None,
+        "failure": failure and {"kind": failure.kind, "code": failure.code},
+        "spec": place and {"file": place.file, "line": place.line, "column": place.column},
+    }

@@ -1,0 +1,120 @@
+"""HTTP clients for the configured providers, and the one for results, which knows no key.
+
+`sandbox:` reaches the embedded emulator through the same client class, without a socket.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from reconciler import __version__
+from reconciler.config import ProviderConfig
+from reconciler.engine.channel import Channel, Manner
+from reconciler.errors import ProviderError
+from reconciler.ids import ProviderName
+from reconciler.project import Project
+from reconciler.providers.protocol import Provider
+
+_SANDBOX_ORIGIN = "http://sandbox.invalid"
+_SANDBOX_KEY = "sandbox"
+_API_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_FILES_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_AGENT = f"reconciler/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """A channel for every provider that is needed, and the client that downloads results."""
+
+    channels: Mapping[ProviderName, Channel]
+    files: httpx.AsyncClient
+
+
+@asynccontextmanager
+async def connect(project: Project, needed: Iterable[ProviderName]) -> AsyncIterator[Connections]:
+    """Open clients; closed at the end. Raises ProviderError when a key is missing."""
+    configs = [project.config.providers[name] for name in sorted(set(needed))]
+    keys = {one.name: _key(one) for one in configs}
+    sandbox = _sandbox(project, configs)
+    adapters = project.adapters()
+    async with AsyncExitStack() as stack:
+        channels = {}
+        for config in configs:
+            client = await stack.enter_async_context(
+                _api_client(config, keys[config.name], sandbox)
+            )
+            adapter = adapters[config.name]
+            channels[config.name] = Channel(config.name, adapter, client, _manner(config, adapter))
+        files = await stack.enter_async_context(_files_client(sandbox))
+        yield Connections(channels, files)
+
+
+def _key(config: ProviderConfig) -> str:
+    """Return the API key from the environment; it is kept nowhere else."""
+    if config.is_sandbox:
+        return _SANDBOX_KEY
+    name = config.api_key_env
+    if name is None:
+        raise ProviderError(
+            f"provider `{config.name}` has no `api_key`",
+            hint="write `api_key: ${SOME_NAME}` in reconciler.yaml and export SOME_NAME",
+        )
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise ProviderError(
+            f"{name} is not set: provider `{config.name}` needs its API key",
+            details=("nothing was sent",),
+            hint=f"export {name}=..., or rehearse without a key: `reconcile apply --sandbox`",
+        )
+    if not key.isascii() or not key.isprintable():
+        raise ProviderError(
+            f"{name} cannot be an API key: it has characters that no HTTP header may carry",
+            hint=f"export {name} again, without line breaks",
+        )
+    return key
+
+
+def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> httpx.ASGITransport | None:
+    embedded = [one for one in configs if one.is_sandbox]
+    if not embedded:
+        return None
+    from reconciler.sandbox import SandboxSettings, create_app
+
+    settings = SandboxSettings(
+        database=project.sandbox_path,
+        speed=embedded[0].speed,
+        requests_per_minute=None,
+        concurrent=None,
+    )
+    return httpx.ASGITransport(app=create_app(settings))
+
+
+def _api_client(
+    config: ProviderConfig, key: str, sandbox: httpx.ASGITransport | None
+) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=sandbox if config.is_sandbox else None,
+        base_url=f"{_SANDBOX_ORIGIN}/api/v1" if config.is_sandbox else config.base_url,
+        headers={"Authorization": f"Bearer {key}", "User-Agent": _AGENT},
+        timeout=_API_TIMEOUT,
+        follow_redirects=False,
+    )
+
+
+def _files_client(sandbox: httpx.ASGITransport | None) -> httpx.AsyncClient:
+    mounts = {_SANDBOX_ORIGIN: sandbox} if sandbox else None
+    return httpx.AsyncClient(mounts=mounts, headers={"User-Agent": _AGENT}, timeout=_FILES_TIMEOUT)
+
+
+def _manner(config: ProviderConfig, adapter: Provider) -> Manner:
+    can = adapter.can
+    return Manner(
+        requests_per_minute=config.requests_per_minute or can.requests_per_minute,
+        concurrent=config.concurrent or can.concurrent,
+        first=config.poll.first,
+        interval=config.poll.interval,
+        haste=config.speed if config.is_sandbox else 1.0,
+    )

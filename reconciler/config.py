@@ -1,0 +1,90 @@
+"""reconciler.yaml as values. Reading it is spec/load.py's work; nothing heavy is imported here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.ids import ProviderName
+from reconciler.money import MicroUsd
+
+CONFIG_FILE: Final = "reconciler.yaml"
+SANDBOX: Final = "sandbox:"
+
+
+class ViewKind(StrEnum):
+    """How the readable tree of names points at the objects."""
+
+    LINK = "link"
+    COPY = "copy"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Seconds until the first question and between two; None: what the provider documents."""
+
+    first: float | None = None
+    interval: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """One account at one API.
+
+    `api_key_env` is the name of the environment variable that holds the key, never the key. Limits
+    that are None are the provider's documented ones. `speed` only counts for the sandbox: how much
+    faster than life it runs.
+    """
+
+    name: ProviderName
+    type: str
+    base_url: str
+    api_key_env: str | None = None
+    requests_per_minute: float | None = None
+    concurrent: int | None = None
+    poll: Poll = Poll()
+    speed: float = 1.0
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the embedded emulator answers instead of a network."""
+        return self.base_url == SANDBOX
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsConfig:
+    """Where pictures are kept, relative to the project's root, and how views are made."""
+
+    dir: str = "assets"
+    views: ViewKind = ViewKind.LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that may be spent; None: no limit."""
+
+    per_apply: MicroUsd | None = None
+    per_month: MicroUsd | None = None
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A project's configuration. Paths are relative to the project's root, with `/`.
+
+    `prices` override the provider's table: provider → price key → amount; the keys are the
+    provider's to judge. `defaults` hold canonical field values as in Imagine, and `provider`.
+    """
+
+    providers: Mapping[ProviderName, ProviderConfig]
+    default_provider: ProviderName
+    specs: str = "specs"
+    state: str = "state/reconciler.db"
+    assets: AssetsConfig = AssetsConfig()
+    budget: Budget = Budget()
+    prices: Mapping[ProviderName, Mapping[str, MicroUsd]] = field(default_factory=_nothing)
+    defaults: Mapping[str, Any] = field(default_factory=_nothing)

@@ -1,0 +1,77 @@
+"""From a project on disk to its plan: gathers the facts, then asks the pure planner."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.assets.objects import ObjectStore
+from reconciler.plan.actions import Plan
+from reconciler.plan.decide import make_plan
+from reconciler.plan.owned import Owned, Shown
+from reconciler.plan.select import select
+from reconciler.project import Project
+from reconciler.spec.load import Specs
+from reconciler.spec.resource import TakeKey
+from reconciler.state.lock import holder
+from reconciler.state.records import ViewRecord
+from reconciler.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a command line asks of a plan: which addresses, and whether failures are tried again."""
+
+    patterns: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    retry_failed: bool = False
+
+
+def open_project(directory: Path, *, rehearse: bool = False) -> Project:
+    """Return the project around a folder, or its rehearsal."""
+    project = Project.find(directory)
+    return project.rehearsal() if rehearse else project
+
+
+def planned(project: Project, wish: Wish) -> Plan:
+    """Return the plan as it stands now; only reads."""
+    specs = project.load()
+    with Store.open(project.state_path, read_only=True) as store:
+        run_active = holder(project.lock_path) is not None
+        return make(project, specs, gather(project, store, run_active=run_active), wish)
+
+
+def make(project: Project, specs: Specs, owned: Owned, wish: Wish) -> Plan:
+    """Select, then decide."""
+    gone = owned.shown.keys() - specs.resources.keys()
+    selection = select(wish.patterns, wish.excludes, specs.resources, gone)
+    return make_plan(
+        specs.resources, owned, project.sellers(), selection, retry_failed=wish.retry_failed
+    )
+
+
+def gather(project: Project, store: Store, *, run_active: bool) -> Owned:
+    """Return everything the project owns; looks at the asset folder, reads no picture."""
+    objects = ObjectStore(project.assets_path)
+    purchases, records = store.latest(), store.views()
+    differences = project.views(objects).missing_or_foreign(
+        {path: digest for one in records.values() for path, digest in one.files.items()}
+    )
+    digests = (
+        one.picture.digest
+        for purchase in purchases.values()
+        for one in purchase.candidates
+        if one.picture is not None
+    )
+    return Owned(
+        now=datetime.now(UTC),
+        purchases=purchases,
+        shown={address: _shown(record) for address, record in records.items()},
+        lost=objects.missing(digests),
+        stale_files=differences.missing,
+        foreign_files=differences.foreign,
+        run_active=run_active,
+    )
+
+
+def _shown(record: ViewRecord) -> Shown:
+    return Shown(TakeKey(record.fingerprint, record.take), record.intent, record.pick, record.files)

@@ -1,0 +1,161 @@
+"""A project on disk: found, configured, its specs loaded and judged, its possessions gathered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.assets.naming import find_collisions
+from reconciler.assets.objects import ObjectStore
+from reconciler.assets.views import ViewMode, Views
+from reconciler.config import CONFIG_FILE, SANDBOX, AssetsConfig, Config
+from reconciler.errors import ConfigError
+from reconciler.ids import ProviderName
+from reconciler.money import MicroUsd
+from reconciler.plan.pricing import Seller, Sellers
+from reconciler.providers import PROVIDERS
+from reconciler.providers.check import check
+from reconciler.providers.protocol import Provider
+from reconciler.spec.diagnostics import Problem, SpecProblemsError, locate
+from reconciler.spec.load import (
+    Specs,
+    is_checked,
+    load_config,
+    load_specs,
+    mark_checked,
+    text_reader,
+)
+from reconciler.spec.whence import whence
+
+_REHEARSAL = "rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with a reconciler.yaml. `is_rehearsal`: everything goes to the sandbox instead."""
+
+    root: Path
+    config: Config
+    is_rehearsal: bool = False
+
+    @classmethod
+    def find(cls, start: Path) -> "Project":
+        """Return the project that `start` lies in, walking up. Raises ConfigError."""
+        root = _root_above(start)
+        return cls(root, load_config(root))
+
+    def rehearsal(self) -> "Project":
+        """Return the same specs with every provider replaced by the sandbox.
+
+        State and assets lie apart from the real ones, so that drawn pictures never mix with bought
+        ones.
+        """
+        state = Path(self.config.state).parent / _REHEARSAL
+        providers = {
+            name: replace(provider, base_url=SANDBOX, speed=max(provider.speed, 20.0))
+            for name, provider in self.config.providers.items()
+        }
+        assets = AssetsConfig(str(state / "assets"), self.config.assets.views)
+        config = replace(
+            self.config, providers=providers, state=str(state / "reconciler.db"), assets=assets
+        )
+        return Project(self.root, config, is_rehearsal=True)
+
+    @property
+    def state_path(self) -> Path:
+        """The database."""
+        return self.root / self.config.state
+
+    @property
+    def assets_path(self) -> Path:
+        """The folder with objects and views."""
+        return self.root / self.config.assets.dir
+
+    @property
+    def cache_path(self) -> Path:
+        """Compiled specs; deleting it costs time only."""
+        return self.state_path.parent / "cache.db"
+
+    @property
+    def sandbox_path(self) -> Path:
+        """The embedded sandbox's own database."""
+        return self.state_path.parent / "sandbox.db"
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose lock one run at a time holds."""
+        return self.state_path.parent / "run.lock"
+
+    def views(self, objects: ObjectStore) -> Views:
+        """Return the readable tree of names beside the objects."""
+        return Views(self.assets_path, objects, ViewMode(self.config.assets.views.value))
+
+    def adapters(self) -> Mapping[ProviderName, Provider]:
+        """Return the adapter of every configured provider."""
+        return {name: PROVIDERS[one.type] for name, one in self.config.providers.items()}
+
+    def sellers(self) -> Sellers:
+        """Return what the planner needs of every provider. Raises ConfigError for a price key."""
+        sellers = {}
+        for name, adapter in self.adapters().items():
+            overrides = self.config.prices.get(name, {})
+            _check_price_keys(name, adapter, overrides)
+            sellers[name] = Seller(adapter, overrides)
+        return sellers
+
+    def load(self) -> Specs:
+        """Return the specs, judged by their providers' rules. Raises SpecError."""
+        specs = load_specs(self.root, self.config, cache=self.cache_path)
+        if not is_checked(self.cache_path, specs.digest):
+            problems = [*self._broken_rules(specs), *_colliding_views(specs)]
+            if problems:
+                raise SpecProblemsError(locate(problems, self.read))
+            mark_checked(self.cache_path, specs.digest)
+        return specs
+
+    def read(self, file: str) -> str:
+        """Return the text of a file of the project."""
+        return text_reader(self.root)(file)
+
+    def _broken_rules(self, specs: Specs) -> Iterator[Problem]:
+        for resource, issue in check(specs.resources, self.adapters()):
+            place = whence(self.root, self.config, resource, issue.field)
+            yield place.problem(issue.message, issue.hint)
+
+
+def _root_above(start: Path) -> Path:
+    folder = start.resolve()
+    if not folder.is_dir():
+        raise ConfigError(f"there is no folder {start}", hint="`-C DIR` names a project's folder")
+    for candidate in (folder, *folder.parents):
+        if (candidate / CONFIG_FILE).is_file():
+            return candidate
+    raise ConfigError(
+        f"no {CONFIG_FILE} in {folder} or above",
+        hint="`reconcile init` makes a project here, `reconcile -C DIR` works in another folder",
+    )
+
+
+def _check_price_keys(
+    name: ProviderName, adapter: Provider, overrides: Mapping[str, MicroUsd]
+) -> None:
+    known = adapter.can.prices.rows
+    for key in overrides:
+        if key not in known:
+            raise ConfigError(
+                f"{CONFIG_FILE}: `prices.{name}` has no key `{key}`",
+                hint=f"it knows: {', '.join(known)}",
+            )
+
+
+def _colliding_views(specs: Specs) -> Iterator[Problem]:
+    for name, addresses in find_collisions(specs.resources).items():
+        first, *others = (specs.resources[address] for address in addresses)
+        for other in others:
+            yield Problem(
+                other.file,
+                other.path,
+                f"`{other.address}` and `{first.address}` would both be shown as `{name}`",
+                "give one of them another name",
+                on_key=True,
+                related=(("the other one", first.file, first.path),),
+            )

@@ -1,0 +1,1 @@
+"""APIXO's Midjourney API as this project understands it; the source of every fact is its sheet."""

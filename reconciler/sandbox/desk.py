@@ -1,0 +1,153 @@
+"""What every protocol of the sandbox shares: accounts, acceptance, faults, the archive, drawing."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from reconciler.sandbox.database import Database
+from reconciler.sandbox.drawing import png_of, size_of
+from reconciler.sandbox.faults import Action, Fail, Fewer, Place, Stall
+from reconciler.sandbox.jobs import Failure, Job, OwnPicture, Phase, RefusalError, Task
+from reconciler.sandbox.ledger import Ledger
+from reconciler.sandbox.script import Script
+from reconciler.sandbox.settings import SandboxSettings
+from reconciler.sandbox.tasks import Register
+from reconciler.sandbox.visits import Leak, Visits
+
+_MAGIC = re.compile(r"\[sandbox:\s*([^\]]+?)\s*\]")
+"""A prompt that contains this makes its task fail with the code in it."""
+
+_OWN_LINK = re.compile(r"/files/([^/]+)/([1-9][0-9]?)\.png$")
+
+_QUICK = 200 * 200
+"""Pixels up to which drawing is over before a thread would have started."""
+
+
+class Desk:
+    """The sandbox's office: one database, one clock, and everything that is kept there."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database)
+        self.ledger = Ledger(self.database, settings.balance)
+        self.tasks = Register(self.database, self.ledger, settings)
+        self.script = Script(self.database)
+        self.visits = Visits(self.database)
+
+    @property
+    def now(self) -> float:
+        """Epoch seconds, by the clock of the settings."""
+        return self.settings.clock()
+
+    def account(self, request: Request) -> str:
+        """Return the account of a request's key. Raises RefusalError 401."""
+        key = bearer(request)
+        wanted = self.settings.api_key
+        if not key or (wanted is not None and key != wanted):
+            raise RefusalError(401, "Unauthorized: missing or invalid API key")
+        return account_of(key)
+
+    def admit(self, account: str) -> None:
+        """Count a submission against the limit per minute. Raises RefusalError 429."""
+        limit, window = self.settings.requests_per_minute, 60 / self.settings.speed
+        self.visits.admit(account, self.now, limit, window)
+
+    def accept(self, account: str, job: Job, origin: str, fault: Action | None) -> Task:
+        """Record and charge a job, as the fault and the prompt want it. Raises RefusalError."""
+        return self.tasks.accept(account, _bent(job, fault), origin, self.now)
+
+    def strike(self, place: Place, mode: str | None, prompt: str | None) -> Action | None:
+        """Return what goes wrong with this request, if anything does."""
+        return self.script.strike(place, mode, prompt)
+
+    def strike_task(self, place: Place, task: Task | None) -> Action | None:
+        """Return what goes wrong with a request about this task."""
+        mode, prompt = (task.mode, task.prompt) if task else (None, None)
+        return self.script.strike(place, mode, prompt)
+
+    def archive(self, account: str) -> "AccountArchive":
+        """Return what the account may know of earlier tasks."""
+        return AccountArchive(self, account)
+
+    def delivered(self, task: Task | None, number: int) -> bool:
+        """Return whether a task's picture can be downloaded now: finished, and not expired."""
+        if task is None or task.phase(self.now) is not Phase.SUCCESS:
+            return False
+        expires = task.finished + self.settings.link_lifetime.total_seconds()
+        return 1 <= number <= task.pictures and self.now < expires
+
+    def record_leak(self, request: Request) -> None:
+        """Record a key that came with a request that needs none."""
+        if "authorization" in request.headers:
+            self.visits.leaked(Leak(self.now, request.url.path, account_of(bearer(request))))
+
+    async def draw(self, task: Task, number: int) -> bytes:
+        """Return a candidate's picture as PNG."""
+        painting = task.commission.candidate(number)
+        long_side = self.settings.long_side
+        width, height = size_of(painting, long_side)
+        if width * height <= _QUICK:
+            return png_of(painting, long_side)
+        return await run_in_threadpool(png_of, painting, long_side)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountArchive:
+    """The tasks of one account; those of others do not exist for it."""
+
+    _desk: Desk
+    _account: str
+
+    @property
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._desk.now
+
+    def find(self, task_id: str) -> Task | None:
+        """Return the account's task of this id."""
+        task = self._desk.tasks.find(task_id)
+        return task if task is not None and task.account == self._account else None
+
+    def picture(self, url: str) -> OwnPicture | None:
+        """Return the picture that a link of this sandbox points at, alive or expired."""
+        link = _OWN_LINK.search(url)
+        task = self.find(link[1]) if link else None
+        if link is None or task is None or int(link[2]) > task.pictures:
+            return None
+        number = int(link[2])
+        return OwnPicture(task, number, self._desk.delivered(task, number))
+
+
+def bearer(request: Request) -> str:
+    """Return the request's bearer key, empty where there is none."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def account_of(key: str) -> str:
+    """Return the name of a key's account: a part of its hash, so that no key is ever stored."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def origin_of(request: Request) -> str:
+    """Return scheme and host as the client used them: links have to work for it."""
+    host = request.headers.get("host") or "sandbox"
+    return f"{request.url.scheme}://{host}"
+
+
+def _bent(job: Job, fault: Action | None) -> Job:
+    """Return the job with what the fault or the prompt orders."""
+    magic = _MAGIC.search(job.prompt)
+    if magic and job.failure is None:
+        job = replace(job, failure=Failure(magic[1], "Failed because the prompt asked for it"))
+    match fault:
+        case Fail(code, message):
+            return replace(job, failure=Failure(code, message))
+        case Fewer(pictures):
+            return replace(job, pictures=max(0, min(job.pictures, pictures)))
+        case Stall(seconds):
+            return replace(job, stall=float("inf") if seconds is None else seconds)
+    return job

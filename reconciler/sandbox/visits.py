@@ -1,0 +1,61 @@
+"""Who came: counts of requests, the limit per minute, keys that were sent where none belong."""
+
+from dataclasses import dataclass
+
+from reconciler.sandbox.database import Database
+from reconciler.sandbox.faults import Place
+from reconciler.sandbox.jobs import RefusalError
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A download that carried an Authorization header. `account` is the key's hash."""
+
+    at: float
+    path: str
+    account: str
+
+
+class Visits:
+    """The visitors' book."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, place: Place) -> None:
+        """Count one request, whatever becomes of it."""
+        with self._database.change() as connection:
+            connection.execute(
+                "INSERT INTO requests VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+                (place.value,),
+            )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many requests of each kind have come, zero included."""
+        counted = dict(map(tuple, self._database.rows("SELECT kind, count FROM requests")))
+        return {place.value: counted.get(place.value, 0) for place in Place}
+
+    def admit(self, account: str, now: float, limit: int | None, window: float) -> None:
+        """Let a submission in. Raises RefusalError 429 after `limit` of them in `window` seconds.
+
+        Submissions that are refused elsewhere count too. No header says how long to wait: none is
+        documented. Source: APIXO facts, section 12.
+        """
+        if limit is None:
+            return
+        with self._database.change() as connection:
+            connection.execute("DELETE FROM arrivals WHERE at <= ?", (now - window,))
+            query = "SELECT count(*) FROM arrivals WHERE account = ? AND at <= ?"
+            if connection.execute(query, (account, now)).fetchone()[0] >= limit:
+                raise RefusalError(429, f"Rate limit exceeded: {limit} requests per minute")
+            connection.execute("INSERT INTO arrivals VALUES (?, ?)", (account, now))
+
+    def leaked(self, leak: Leak) -> None:
+        """Record a key that was sent to the file host."""
+        with self._database.change() as connection:
+            values = (leak.at, leak.path, leak.account)
+            connection.execute("INSERT INTO leaks VALUES (?, ?, ?)", values)
+
+    def leaks(self) -> list[Leak]:
+        """Return every such leak, oldest first."""
+        return [Leak(*row) for row in self._database.rows("SELECT * FROM leaks ORDER BY rowid")]

@@ -1,0 +1,59 @@
+"""The right word for a wrong one: misspellings, and the words of providers and other tools."""
+
+import difflib
+from collections.abc import Iterable
+from types import MappingProxyType
+from typing import Final
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is closest, if one is close at all."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return the hint that names the closest known word."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+_SPELLINGS: Final = {
+    "stylize": "stylization stylisation stylise",
+    "chaos": "variety",
+    "weird": "weirdness",
+    "image_weight": "iw imageWeight",
+    "style_weight": "sw styleWeight",
+    "style_version": "sv styleVersion",
+    "character_weight": "cw characterWeight",
+    "omni_weight": "ow omniWeight",
+    "aspect_ratio": "aspect ar size ratio aspectRatio",
+    "style_refs": "sref srefs sref_urls style_ref style_reference style_references",
+    "character_refs": "cref crefs cref_urls character_ref character_references",
+    "omni_refs": "oref orefs oref_urls omni_ref omni_references",
+    "image_refs": "image_urls image_url images image imageUrls refs",
+    "negative": "negative_prompt negativePrompt no",
+    "hd": "is_hd isHd",
+    "prompt": "remixPrompt remix_prompt text",
+    "of": "imageIndex image_index index imageNo candidate",
+    "canvas": "canvasSize",
+    "position": "imgPos img_pos",
+    "mask": "areas",
+    "speed": "mode_speed queue",
+    "version": "model model_version v",
+    "variants": "variant children",
+    "from": "parent source_image taskId task_id",
+    "repeat": "r",
+    "quality": "q",
+    "seed": "seeds",
+    "raw": "style",
+    "take": "takes",
+}
+
+SYNONYMS: Final = MappingProxyType(
+    {word: ours for ours, words in _SPELLINGS.items() for word in words.split()}
+)
+"""A provider's or another tool's word → ours."""
+
+OPERATION_SYNONYMS: Final = frozenset({"mode", "type", "operation", "action", "request_type"})
+"""Words with which other tools name what is to be done; here the operation itself is the key."""

@@ -1,0 +1,95 @@
+"""What can be asked of a store, open for writing or not."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from reconciler.ids import Address, IntentId, ProviderName, RunId
+from reconciler.money import MicroUsd
+from reconciler.purchase import Purchase
+from reconciler.spec.resource import TakeKey
+from reconciler.state import reading
+from reconciler.state.records import EventRecord, UsualTime, ViewRecord
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """Something that answers questions, each from one moment."""
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the answer. Raises StateError."""
+
+    def close(self) -> None:
+        """Let go of the file; more than once is fine."""
+
+
+class Archive:
+    """The answers. Every method raises StateError when the database cannot be read."""
+
+    def __init__(self, database: Database) -> None:
+        self._source = database
+
+    def close(self) -> None:
+        """Let go of the file; more than once is fine."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def latest(self) -> Mapping[TakeKey, Purchase]:
+        """Return the latest attempt at every take."""
+        return self._source.ask(reading.latest)
+
+    def purchase(self, intent: IntentId) -> Purchase | None:
+        """Return one attempt, or None when there is no such intent."""
+        return self._source.ask(lambda connection: reading.purchase(connection, intent))
+
+    def attempts(self, key: TakeKey) -> tuple[Purchase, ...]:
+        """Return every attempt at a take, the first one first."""
+        return self._source.ask(lambda connection: reading.attempts(connection, key))
+
+    def by_address(self, address: Address) -> tuple[Purchase, ...]:
+        """Return what was bought under an address, the oldest first."""
+        return self._source.ask(lambda connection: reading.by_address(connection, address))
+
+    def spent(self, since: datetime, run: RunId | None = None) -> MicroUsd:
+        """Return what was reserved, paid or perhaps paid for purchases made since then.
+
+        `run` narrows it to what one run intended. Unknown prices count as nothing.
+        """
+        return self._source.ask(lambda connection: reading.spent(connection, since, run))
+
+    def durations(self, provider: ProviderName) -> tuple[UsualTime, ...]:
+        """Return how long a provider's recent successes took, by operation and speed."""
+        return self._source.ask(lambda connection: reading.durations(connection, provider))
+
+    def views(self) -> Mapping[Address, ViewRecord]:
+        """Return what every address shows, in address order."""
+        return self._source.ask(reading.views)
+
+    def log(
+        self, address: Address | None = None, limit: int | None = None, *, after: int = 0
+    ) -> tuple[EventRecord, ...]:
+        """Return the history, the oldest first.
+
+        `limit` keeps only the newest so many; `after` leaves out events up to that `seq`.
+        """
+        return self._source.ask(lambda connection: reading.log(connection, address, limit, after))
+
+    def last_seq(self) -> int:
+        """Return the newest event's number, 0 before the first.
+
+        Every change writes an event: as long as this number stays, so does everything else.
+        """
+        return self._source.ask(reading.last_seq)

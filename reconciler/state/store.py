@@ -1,0 +1,143 @@
+"""The store of a project: everything it remembers, and the only ways to change it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from reconciler.ids import Address, RunId
+from reconciler.purchase import AnswerLost, Event, Phase, Purchase, Withdrawn, advance
+from reconciler.state import changes, reading
+from reconciler.state.archive import Archive
+from reconciler.state.budget import Limits, check_fits
+from reconciler.state.changes import Occasion
+from reconciler.state.readonly import ReadOnlyDatabase
+from reconciler.state.records import EventRecord, UsualTime, ViewRecord
+
+if TYPE_CHECKING:  # 50 ms; loaded when something will be written
+    from sqlite_utils import Database
+
+    from reconciler.state.writable import WritableDatabase
+
+__all__ = ["EventRecord", "Limits", "Store", "UsualTime", "ViewRecord"]
+
+_ANSWER_LOST = AnswerLost("the run ended before an answer was written down")
+
+
+class Store(Archive):
+    """The purchases, views, history and runs of one project. Safe to use in threads.
+
+    What a method wrote is durable when it returns; one that raises has written nothing. All raise
+    StateError when the database cannot be used.
+    """
+
+    def __init__(self, database: "ReadOnlyDatabase | WritableDatabase") -> None:
+        super().__init__(database)
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Open the database at `path`; it is made and migrated where needed.
+
+        With `read_only` nothing is ever created or written: a missing file is an empty store, and
+        an older schema is brought up to date in memory.
+        """
+        if read_only:
+            return cls(ReadOnlyDatabase(path))
+        from reconciler.state.writable import WritableDatabase
+
+        return cls(WritableDatabase(path))
+
+    def intend(self, purchase: Purchase, limits: Limits, run: RunId) -> None:
+        """Write a purchase down before anything is sent, and with that reserve its price.
+
+        Raises BudgetError when the limits would be exceeded.
+        """
+        with self._database.transaction() as db:
+            of_run = reading.spent(db.conn, limits.run_started, run)
+            check_fits(purchase, limits.per_run, of_run, "per_apply")
+            of_month = reading.spent(db.conn, limits.month_started)
+            check_fits(purchase, limits.per_month, of_month, "per_month")
+            changes.insert(db, purchase, run)
+            changes.log_new(db, Occasion(purchase.created_at, run), purchase, "intended")
+
+    def record(self, before: Purchase, event: Event, now: datetime, run: RunId) -> Purchase:
+        """Write down what happened to a purchase; return it as it is now.
+
+        Raises IllegalEvent, and StateError when the purchase on record is not `before` any more.
+        """
+        with self._database.transaction() as db:
+            return _move(db, Occasion(now, run), before, event)
+
+    def recover(self, run: RunId, now: datetime) -> list[Purchase]:
+        """Settle what a dead run left; call it while holding the run lock, before anything is sent.
+
+        Returns what is in doubt from now on: it was being sent, and no answer is on record.
+        """
+        with self._database.transaction() as db:
+            occasion, doubtful = Occasion(now, run), []
+            for left in reading.unsent(db.conn):
+                if left.phase is Phase.SUBMITTING:
+                    doubtful.append(_move(db, occasion, left, _ANSWER_LOST))
+                else:
+                    _move(db, occasion, left, Withdrawn())
+            return doubtful
+
+    def adopt(self, purchases: Iterable[Purchase], now: datetime, run: RunId) -> list[Purchase]:
+        """Take over purchases made elsewhere, such as those in reconciler.lock, as they are.
+
+        Those already on record stay as they are; returns the others.
+        """
+        with self._database.transaction() as db:
+            new = changes.unknown(db, purchases)
+            for purchase in new:
+                changes.insert(db, purchase, run=None)
+                changes.log_new(db, Occasion(now, run), purchase, "adopted")
+            return new
+
+    def set_view(self, *views: ViewRecord, now: datetime, run: RunId) -> None:
+        """Say what these addresses show from now on."""
+        with self._database.transaction() as db:
+            for view in views:
+                changes.put_view(db, view)
+                data = {"fingerprint": view.fingerprint, "take": view.take, "pick": view.pick}
+                changes.log(db, Occasion(now, run), "view_set", data, view.address, view.intent)
+
+    def drop_view(self, *addresses: Address, now: datetime, run: RunId) -> None:
+        """Forget what these addresses show; one that shows nothing is fine."""
+        with self._database.transaction() as db:
+            for address in addresses:
+                if changes.remove_view(db, address):
+                    changes.log(db, Occasion(now, run), "view_dropped", {}, address)
+
+    def note(
+        self,
+        run: RunId,
+        kind: str,
+        address: Address | None = None,
+        data: Mapping[str, Any] | None = None,
+        *,
+        now: datetime,
+    ) -> None:
+        """Add to the history what no other method writes there; `data` is what JSON can hold."""
+        with self._database.transaction() as db:
+            changes.log(db, Occasion(now, run), kind, data or {}, address)
+
+    def start_run(self, run: RunId, now: datetime) -> None:
+        """Write down that this process begins a run."""
+        with self._database.transaction() as db:
+            changes.start_run(db, Occasion(now, run))
+            changes.log(db, Occasion(now, run), "run_started", {})
+
+    def end_run(self, run: RunId, now: datetime, outcome: str) -> None:
+        """Write down how a run ended."""
+        with self._database.transaction() as db:
+            changes.end_run(db, Occasion(now, run), outcome)
+            changes.log(db, Occasion(now, run), "run_ended", {"outcome": outcome})
+
+
+def _move(db: "Database", occasion: Occasion, before: Purchase, event: Event) -> Purchase:
+    after = advance(before, event, occasion.now)
+    changes.move(db, before, after)
+    changes.log_event(db, occasion, after, event)
+    return after
