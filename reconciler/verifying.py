@@ -1,7 +1,8 @@
 """Every owned picture re-read: damage is set aside, fetched again while links live, or priced."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from reconciler.applying import Desk, apply
@@ -9,10 +10,135 @@ from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.engine.outcome import Ending, RunResult
 from reconciler.errors import ExitCode
 from reconciler.ids import Address, CandidateNumber, Digest
-from reconciler.money import format_price
-from reconciler.plan.actions import Action, Reason, Verb
+from reconciler.money import MicroUsd, format_price
+from reconciler.plan.actions import Plan, Reason
 from reconciler.planning import Wish, planned
 from reconciler.project import Project
 from reconciler.purchase import Purchase
 from reconciler.state.lock import RunLock
 from reconciler.state.store import Store
+
+
+class Fate(StrEnum):
+    """What became of a damaged picture."""
+
+    FETCHED = "fetched again"
+    LATER = "not fetched yet: run `reconcile apply`"
+    GONE = "gone, its link has expired"
+    UNWANTED = "gone, and no spec asks for it any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One picture whose bytes are not what was bought. `price` is a new take's; None is unknown."""
+
+    address: Address
+    candidate: CandidateNumber
+    digest: Digest
+    integrity: Integrity
+    fate: Fate = Fate.UNWANTED
+    price: MicroUsd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a verification. `checked` counts pictures, shared ones once."""
+
+    checked: int
+    damages: tuple[Damage, ...]
+
+    def exit_code(self) -> ExitCode:
+        """Return 0 when everything is there again."""
+        restored = all(one.fate is Fate.FETCHED for one in self.damages)
+        return ExitCode.OK if restored else ExitCode.FAILURES
+
+
+def verify(project: Project, desk: Desk) -> Report:
+    """Re-read everything, set damaged bytes aside, and fetch what can be fetched. Buys nothing."""
+    objects = ObjectStore(project.assets_path)
+    with RunLock(project.lock_path), Store.open(project.state_path, read_only=True) as store:
+        purchases = store.latest().values()
+        digests = sorted(set(_digests(purchases)))
+        damaged = dict(_damaged(objects, digests))
+    if not damaged:
+        return Report(len(digests), ())
+    plan = planned(project, Wish())
+    fetchable = tuple(
+        action.address for action in plan.actions if action.reason is Reason.BYTES_MISSING
+    )
+    result = apply(project, Wish(fetchable), desk) if fetchable else None
+    fates = _fates(plan, result)
+    return Report(len(digests), tuple(_described(purchases, damaged, fates)))
+
+
+def _digests(purchases: Iterable[Purchase]) -> Iterator[Digest]:
+    for purchase in purchases:
+        for one in purchase.candidates:
+            if one.picture is not None:
+                yield one.picture.digest
+
+
+def _damaged(objects: ObjectStore, digests: list[Digest]) -> Iterator[tuple[Digest, Integrity]]:
+    for digest in digests:
+        integrity = objects.verify(digest)
+        if integrity is Integrity.CORRUPT:
+            objects.discard_corrupt(digest)
+        if integrity is not Integrity.OK:
+            yield digest, integrity
+
+
+_Fates = Mapping[str, tuple[Fate, MicroUsd | None]]
+
+
+def _fates(plan: Plan, result: RunResult | None) -> _Fates:
+    """Return, by intent, what became of purchases with missing bytes."""
+    outcomes = {one.address: one.ending for one in result.outcomes} if result else {}
+    fates: dict[str, tuple[Fate, MicroUsd | None]] = {}
+    for action in plan.actions:
+        if action.purchase is None:
+            continue
+        if action.reason is Reason.BYTES_GONE:
+            fates[action.purchase.id] = (Fate.GONE, action.price)
+        elif action.reason is Reason.BYTES_MISSING:
+            is_done = outcomes.get(action.address) is Ending.DONE
+            fates[action.purchase.id] = (Fate.FETCHED if is_done else Fate.LATER, action.price)
+    return fates
+
+
+def _described(
+    purchases: Iterable[Purchase], damaged: Mapping[Digest, Integrity], fates: _Fates
+) -> Iterator[Damage]:
+    for purchase in purchases:
+        fate, price = fates.get(purchase.id, (Fate.UNWANTED, purchase.price))
+        for one in purchase.candidates:
+            if one.picture is not None and one.picture.digest in damaged:
+                digest = one.picture.digest
+                yield Damage(purchase.address, one.number, digest, damaged[digest], fate, price)
+
+
+def report_lines(report: Report) -> Iterator[str]:
+    """Yield a line for each damage and one for the sum."""
+    for one in report.damages:
+        price = f"; a new take costs {format_price(one.price)}" if one.fate is Fate.GONE else ""
+        yield f"{one.address} candidate {one.candidate}: {one.integrity}, {one.fate}{price}"
+    lost = sum(one.fate is not Fate.FETCHED for one in report.damages)
+    yield f"{report.checked} pictures checked, {len(report.damages)} damaged, {lost} not restored."
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return the report for programs."""
+    return {
+        "checked": report.checked,
+        "damaged": [
+            {
+                "address": one.address,
+                "candidate": one.candidate,
+                "digest": one.digest,
+                "integrity": one.integrity.value,
+                "fate": one.fate.name.lower(),
+                "price_micro_usd": one.price,
+            }
+            for one in report.damages
+        ],
+        "exit_code": int(report.exit_code()),
+    }

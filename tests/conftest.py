@@ -41,7 +41,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 @pytest.fixture
 def project_of(tmp_path: Path) -> ProjectOf:
-    """Make a project folder from files (name → text or bytes); the sandbox if none is configured."""
+    """Make a project folder from files (name → content); its provider is the sandbox."""
 
     def make(files: Mapping[str, str | bytes]) -> Path:
         (tmp_path / "specs").mkdir(exist_ok=True)

@@ -97,6 +97,21 @@ class JsonDesk(_Desk):
         return result.exit_code()
 
 
+class SilentDesk:
+    """For runs that only fetch: nobody is asked, steps go to standard error."""
+
+    def recovered(self, doubtful: list[Purchase]) -> None:
+        """Say nothing: the plan lists doubts."""
+
+    def approves(self, plan: Plan) -> bool:
+        """Agree to whatever costs nothing."""
+        return not any(action.verb is Verb.BUY for action in plan.actions)
+
+    def watch(self, plan: Plan) -> AbstractContextManager[Reporter]:  # noqa: ARG002 - the protocol
+        """Return the line printer."""
+        return nullcontext(PlainReporter())
+
+
 def _line(value: object) -> str:
     import json
 

@@ -52,12 +52,12 @@ def sandbox_command() -> None:
 )
 @click.pass_obj
 def serve_command(
-    directory: Path, *, host: str, port: int, faults: TextIO | None, **world: Any
+    directory: Path, /, *, host: str, port: int, faults: TextIO | None, **world: Any
 ) -> None:
     """Speak APIXO's protocol over HTTP, draw pictures, keep a ledger. Costs nothing.
 
-    Any client of the API can be pointed at it. Its front page tells what it charges, /sandbox/ledger
-    what it has charged.
+    Any client of the API can be pointed at it. Its front page tells what it charges,
+    /sandbox/ledger what it has charged.
     """
     from reconciler.sandbox import Sandbox, SandboxSettings, serve
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,6 +31,7 @@ from reconciler.spec.diagnostics import (
 )
 from reconciler.spec.expanded import Context, Expanded
 from reconciler.spec.link import link
+from reconciler.spec.masking import redacted
 from reconciler.spec.resource import KeyPath, Resource
 
 __all__ = ["Specs", "is_checked", "load_config", "load_specs", "mark_checked", "text_reader"]
@@ -128,14 +129,20 @@ def _compiled_config(data: bytes) -> Config:
     if isinstance(text, Diagnostic):
         raise ConfigProblemsError([text])
     document = parse(CONFIG_FILE, text)
-    if document.diagnostics and document.value is None:
-        raise ConfigProblemsError(document.diagnostics)
+    textual = [_redacted(one) for one in document.diagnostics]
+    if textual and document.value is None:
+        raise ConfigProblemsError(textual)
     config, problems = read_config(document.value)
     problems = _independent(problems, document.incomplete)
-    if config is None or document.diagnostics:
-        located = locate(problems, lambda _: text)
-        raise ConfigProblemsError(in_order([*document.diagnostics, *located]))
+    if config is None or textual:
+        raise ConfigProblemsError(in_order([*textual, *locate(problems, lambda _: text)]))
     return config
+
+
+def _redacted(found: Diagnostic) -> Diagnostic:
+    """A key pasted where YAML expects something else must not come back in the complaint."""
+    hint = found.hint and redacted(found.hint)
+    return replace(found, message=redacted(found.message), hint=hint)
 
 
 def _context(config: Config) -> Context:

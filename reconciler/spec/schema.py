@@ -58,7 +58,7 @@ def spec_schema() -> Schema:
         "variant": {
             "$ref": "#/$defs/fields",
             "oneOf": [{"required": [word]} for word in OPERATION_WORDS],
-            "properties": {"from": False},
+            "properties": {"from": False, "edit": {"properties": {"source": False}}},
             "unevaluatedProperties": False,
         },
     }
@@ -134,8 +134,8 @@ def _root_entry() -> Schema:
     return {
         "$ref": "#/$defs/fields",
         "if": {"required": ["from"]},
-        "then": {"oneOf": derived},
-        "else": {**not_derived, "properties": {"of": False}},
+        "then": {"oneOf": derived, "properties": {"edit": {"properties": {"source": False}}}},
+        "else": {**not_derived, "properties": {"of": False, "edit": {"required": ["source"]}}},
         "unevaluatedProperties": False,
     }
 

@@ -1,6 +1,5 @@
 """The right word for a wrong one: misspellings, and the words of providers and other tools."""
 
-import difflib
 from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
@@ -8,6 +7,8 @@ from typing import Final
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is closest, if one is close at all."""
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 

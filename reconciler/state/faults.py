@@ -100,7 +100,8 @@ def _told(error: sqlite3.Error, path: Path) -> StateError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISUSE) & _PRIMARY
     fault = FAULTS.get(code, _BUG)
     details = [f"SQLite says: {error}"]
-    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+    if path.is_dir():
+        fault = _UNOPENED
         details.append("the path is a folder, not a file")
     if code == sqlite3.SQLITE_CORRUPT:
         details += _damage(path)

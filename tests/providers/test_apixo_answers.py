@@ -309,7 +309,9 @@ def test_number_of_pictures_is_never_assumed(count: int) -> None:
     assert polled(finished(urls)) == Finished(tuple(urls), None, None)
 
 
-@pytest.mark.parametrize("moment", [None, "soon", [], {}, 1e300, 10**400, -(10**18), float("nan")])
+@pytest.mark.parametrize(
+    "moment", [None, "soon", [], {}, 1e300, 10**400, -(10**18), float("nan")], ids=range(8)
+)
 def test_unreadable_completion_time(moment: Any) -> None:
     """A strange time never costs the result."""
     assert polled(finished(completeTime=moment)) == Finished(tuple(URLS), None, None)
@@ -498,12 +500,9 @@ statuses = st.one_of(
     st.sampled_from([200, 400, 404, 408, 429, 500, 502, 503, 504]), st.integers(100, 599)
 )
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
-keys = st.sampled_from(
-    (
-        "code message data error taskId state resultJson resultUrls failCode failMsg completeTime "
-        "supported_actions mode imageIndex_options type_options"
-    ).split()
-)
+TASK_KEYS = ["taskId", "state", "resultJson", "resultUrls", "failCode", "failMsg", "completeTime"]
+ACTION_KEYS = ["supported_actions", "mode", "imageIndex_options", "type_options"]
+keys = st.sampled_from(["code", "message", "data", "error", *TASK_KEYS, *ACTION_KEYS])
 words = st.sampled_from(["success", "failed", "pending", "vary", "task_1", '{"resultUrls":["u"]}'])
 values = st.recursive(
     scalars | words | st.integers(0, 5),

@@ -5,7 +5,7 @@ import pytest
 from reconciler.spec.flags import FLAGS, first_flag, lift, mentioned
 from reconciler.spec.request import Imagine, Reference, Speed
 
-LIFTED = [
+LIFTED: list[tuple[str, dict[str, object]]] = [
     ("a cat --ar 16:9", {"aspect_ratio": "16:9"}),
     ("a cat --aspect 2:2", {"aspect_ratio": "2:2"}),
     ("a cat --s 250", {"stylize": 250}),

@@ -8,7 +8,7 @@ import pytest
 from reconciler.ids import Address
 from reconciler.spec.load import load_config, load_specs
 from reconciler.spec.matrix import cells, label, names_used, substitute
-from reconciler.spec.request import Imagine, Upscale, Upscaler, Vary
+from reconciler.spec.request import Imagine, Strength, Upscale, Upscaler, Vary
 from reconciler.spec.resource import Resource
 
 ProjectOf = Callable[[Mapping[str, str | bytes]], Path]
@@ -57,8 +57,7 @@ images:
     found = load(project_of, text)
 
     address = "cat[mood=wild].near[how=strong]"
-    assert isinstance(found[address].request, Vary)
-    assert found[address].request.prompt == "a very wild cat"
+    assert found[address].request == Vary(Strength.STRONG, "a very wild cat")
     assert found[f"{address}.big"].request == Upscale(Upscaler.DOUBLE)
     assert found[f"{address}.big"].parent == (address, None)
     assert found[address].path == ("images", "cat", "variants", "near")

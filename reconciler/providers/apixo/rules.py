@@ -128,7 +128,8 @@ def _aspect_ratio(ratio: str | None) -> Iterator[Issue]:
 
 def _undocumented(request: Imagine) -> Iterator[Issue]:
     for field in _UNDOCUMENTED:
-        if getattr(request, field) not in (None, False):
+        value = getattr(request, field)
+        if value is not None and value is not False:
             yield Issue(
                 (field,),
                 f"APIXO documents nothing like `{field}` and would ignore it",

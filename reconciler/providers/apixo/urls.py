@@ -25,21 +25,21 @@ def url_issues(field: tuple[str | int, ...], reference: Reference) -> Iterator[I
 def _unreachable(url: str) -> str | None:
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         return "it is malformed"
     if not host:
         return "it has no host"
     if parts.username is not None:
         return "it carries a user name"
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-        return f"`{host}` is a private name"
-    return _private_address(host)
+    return _private_host(host)
 
 
-def _private_address(host: str) -> str | None:
+def _private_host(host: str) -> str | None:
+    """A name without a dot means something in a local network only, if anything."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return None
+        is_private = "." not in host or host.endswith((".localhost", ".local", ".internal"))
+        return f"`{host}` is a private name" if is_private else None
     return None if address.is_global else f"{host} is a private address"

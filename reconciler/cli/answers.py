@@ -1,0 +1,239 @@
+"""How the looking commands put their answers, for people and for programs."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reconciler.errors import ExitCode
+from reconciler.looking import Portrait, State, Status, state_of
+from reconciler.money import format_price, format_usd
+from reconciler.plan.render import Paint, Tone, describe
+from reconciler.purchase import Purchase
+from reconciler.spec.diagnostics import (
+    ConfigProblemsError,
+    Diagnostic,
+    SpecProblemsError,
+    as_json,
+)
+from reconciler.spec.load import Specs
+from reconciler.state.records import EventRecord
+
+_DIGEST_LENGTH = 64
+_TONES = {
+    State.IN_SYNC: Tone.FREE,
+    State.PENDING: Tone.SPEND,
+    State.NEEDS_PICK: Tone.PERSON,
+    State.IN_DOUBT: Tone.TROUBLE,
+    State.FAILED: Tone.TROUBLE,
+    State.BLOCKED: Tone.TROUBLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `validate` found."""
+
+    resources: int
+    files: int
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def line(self) -> str:
+        """Return the sentence for people."""
+        return f"Valid: {self.resources} resources in {self.files} files."
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict for programs."""
+        return {
+            "valid": not self.diagnostics,
+            "resources": self.resources,
+            "files": self.files,
+            "problems": as_json(self.diagnostics),
+        }
+
+    def exit_code(self) -> ExitCode:
+        """Return 1 when something is wrong."""
+        return ExitCode.ERROR if self.diagnostics else ExitCode.OK
+
+
+def checked(load: Callable[[], Specs], *, as_json: bool) -> Verdict:
+    """Load; with `as_json` the problems become part of the verdict instead of an error."""
+    try:
+        specs = load()
+    except (SpecProblemsError, ConfigProblemsError) as error:
+        if not as_json:
+            raise
+        return Verdict(0, 0, error.diagnostics)
+    return Verdict(len(specs.resources), len(specs.files))
+
+
+def status_lines(status: Status, paint: Paint, *, show_all: bool) -> Iterator[str]:
+    """Yield a line for each address that is not in sync, then the counts."""
+    if status.running is not None:
+        yield f"A run is active: {status.running}."
+        yield ""
+    for action in status.plan.actions:
+        state = state_of(action)
+        note = f" ({action.note})" if action.note else ""
+        yield f"  {paint(f'{state:<15}', _TONES.get(state, Tone.FREE))} {action.address}" + paint(
+            f"  {action.reason}{note}", Tone.FAINT
+        )
+    if show_all:
+        for address in status.in_sync:
+            yield f"  {paint(f'{State.IN_SYNC:<15}', Tone.FREE)} {address}"
+    if status.plan.actions or (show_all and status.in_sync):
+        yield ""
+    counts = [f"{number} {state}" for state, number in status.counts().most_common()]
+    spent = format_usd(status.spent_this_month)
+    yield f"{', '.join(counts) or 'No resources'}. Spent or reserved this month: {spent}."
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """Return the status for programs."""
+    resources = [
+        {
+            "address": action.address,
+            "state": state_of(action).name.lower(),
+            "reason": action.reason.name.lower(),
+            "note": action.note or None,
+            "price_micro_usd": action.price,
+            "task_id": action.purchase.task_id if action.purchase else None,
+        }
+        for action in status.plan.actions
+    ]
+    resources += [{"address": one, "state": "in_sync"} for one in status.in_sync]
+    running = status.running
+    return {
+        "resources": resources,
+        "counts": {state.name.lower(): number for state, number in status.counts().items()},
+        "active_run": running and json.loads(json.dumps(asdict(running), default=str)),
+        "spent_this_month_micro_usd": status.spent_this_month,
+    }
+
+
+def portrait_lines(portrait: Portrait, paint: Paint) -> Iterator[str]:
+    """Yield everything about one address, in sections."""
+    yield paint(portrait.address, Tone.SPEND)
+    if portrait.place is not None:
+        yield f"  written at  {portrait.place.file}:{portrait.place.line}"
+    else:
+        yield "  no spec names it any more"
+    if portrait.action is not None:
+        note = f" ({portrait.action.note})" if portrait.action.note else ""
+        words = f"{state_of(portrait.action)}: {portrait.action.reason}{note}"
+        yield f"  stands      {words}"
+        if portrait.action.source:
+            yield f"  is          {describe(portrait.action)}"
+    else:
+        yield "  stands      in sync"
+    yield f"  paid        {format_usd(portrait.cost())}"
+    yield from _request_lines(portrait)
+    yield from _take_lines(portrait)
+    yield from _view_lines(portrait)
+    if portrait.events:
+        yield ""
+        yield "events"
+        for event in portrait.events:
+            yield "  " + event_line(event)
+
+
+def _request_lines(portrait: Portrait) -> Iterator[str]:
+    if portrait.resource is None or portrait.sent is None:
+        return
+    yield ""
+    yield "request"
+    for name, value in json.loads(portrait.resource.canonical).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield f"  {name}: {text}"
+    yield ""
+    yield f"sent as {portrait.sent.method} {portrait.sent.path}"
+    for line in json.dumps(portrait.sent.body, indent=2, ensure_ascii=False).splitlines():
+        yield f"  {line}"
+
+
+def _take_lines(portrait: Portrait) -> Iterator[str]:
+    for one in portrait.takes:
+        yield ""
+        yield f"take {one.take}, attempt {one.attempt}: {one.phase}, {format_price(one.price)}"
+        yield f"  fingerprint {one.fingerprint[:16]}  bought {one.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        if one.task_id:
+            yield f"  task {one.task_id} at {one.provider}"
+        if one.failure:
+            yield f"  {one.failure.code}: {one.failure.message} ({one.failure.advice})"
+        for candidate in one.candidates:
+            picture = candidate.picture
+            stored = (
+                f"{picture.digest[:16]}  {picture.width}×{picture.height} {picture.media_type}"
+                f"  {picture.byte_count:,} bytes"
+                if picture
+                else "not stored yet"
+            )
+            yield f"  candidate {candidate.number}  {stored}"
+
+
+def _view_lines(portrait: Portrait) -> Iterator[str]:
+    if portrait.view is None:
+        return
+    yield ""
+    yield "shown as"
+    for path in portrait.view.files:
+        yield f"  {path}"
+
+
+def portrait_json(portrait: Portrait) -> dict[str, Any]:
+    """Return everything about one address for programs."""
+    resource, place, sent = portrait.resource, portrait.place, portrait.sent
+    return {
+        "address": portrait.address,
+        "spec": place and {"file": place.file, "line": place.line, "column": place.column},
+        "state": (state_of(portrait.action) if portrait.action else State.IN_SYNC).name.lower(),
+        "request": json.loads(resource.canonical) if resource else None,
+        "sent": sent and {"method": sent.method, "path": sent.path, "body": sent.body},
+        "paid_micro_usd": portrait.cost(),
+        "takes": [_take_json(one) for one in portrait.takes],
+        "view": dict(portrait.view.files) if portrait.view else None,
+        "events": [json.loads(event_json_line(event)) for event in portrait.events],
+    }
+
+
+def _take_json(one: Purchase) -> dict[str, Any]:
+    return {
+        "intent": one.id,
+        "fingerprint": one.fingerprint,
+        "take": one.take,
+        "attempt": one.attempt,
+        "phase": one.phase.value,
+        "provider": one.provider,
+        "task_id": one.task_id,
+        "price_micro_usd": one.price,
+        "created_at": one.created_at.isoformat(),
+        "failure": one.failure and asdict(one.failure),
+        "candidates": [asdict(candidate) for candidate in one.candidates],
+    }
+
+
+def event_line(event: EventRecord) -> str:
+    """Return one event as a line."""
+    known = {name: value for name, value in event.data.items() if value is not None}
+    data = "  ".join(f"{name}={_short(value)}" for name, value in known.items())
+    at = event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"{at}  {event.address or event.run}  {event.kind}" + (f"  {data}" if data else "")
+
+
+def _short(value: Any) -> str:
+    """Cut what only programs need: `log --json` has it whole."""
+    match value:
+        case {"digest": str(digest)}:
+            return digest[:12]
+        case list():
+            return str(len(value))
+        case str() if len(value) == _DIGEST_LENGTH and " " not in value:
+            return value[:12]
+        case _:
+            return str(value)
+
+
+def event_json_line(event: EventRecord) -> str:
+    """Return one event as a line of JSON."""
+    content = {**asdict(event), "at": event.at.isoformat(), "data": dict(event.data)}
+    return json.dumps(content, ensure_ascii=False)

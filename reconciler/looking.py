@@ -1,0 +1,175 @@
+"""Questions that change nothing: how a project stands, and everything about one address."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from enum import StrEnum
+
+from reconciler.errors import UsageError
+from reconciler.ids import Address, CandidateNumber, TaskId
+from reconciler.money import MicroUsd
+from reconciler.plan.actions import Action, Plan, Reason, Verb
+from reconciler.planning import Wish, gather, make
+from reconciler.project import Project
+from reconciler.providers.check import ancestors
+from reconciler.providers.protocol import HttpCall, Order, ParentTask
+from reconciler.purchase import COUNTS_AS_SPENT, Purchase
+from reconciler.spec.diagnostics import Diagnostic, locate
+from reconciler.spec.load import Specs
+from reconciler.spec.resource import Resource
+from reconciler.spec.whence import whence
+from reconciler.state.lock import Holder, holder
+from reconciler.state.records import EventRecord, ViewRecord
+from reconciler.state.store import Store
+
+_NOT_BOUGHT_YET = TaskId("<task id of {}>")
+
+
+class State(StrEnum):
+    """How an address stands, in a word."""
+
+    IN_SYNC = "in sync"
+    PENDING = "to buy"
+    IN_FLIGHT = "in flight"
+    TO_FETCH = "paid, to fetch"
+    TO_SHOW = "owned, to show"
+    TO_REMOVE = "view to remove"
+    NEEDS_PICK = "needs a pick"
+    IN_DOUBT = "in doubt"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+
+
+_STATES = {
+    Verb.KEEP: State.IN_SYNC,
+    Verb.BUY: State.PENDING,
+    Verb.WAIT: State.IN_FLIGHT,
+    Verb.FETCH: State.TO_FETCH,
+    Verb.VIEW: State.TO_SHOW,
+    Verb.ADOPT: State.TO_SHOW,
+    Verb.MOVE: State.TO_SHOW,
+    Verb.PRUNE: State.TO_REMOVE,
+    Verb.PICK: State.NEEDS_PICK,
+    Verb.RESOLVE: State.IN_DOUBT,
+    Verb.BLOCKED: State.BLOCKED,
+}
+
+
+def state_of(action: Action) -> State:
+    """Return the word for what a plan says about an address."""
+    if action.reason is Reason.FAILED_FOR_GOOD:
+        return State.FAILED
+    return _STATES[action.verb]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole project: the plan, all addresses, who works on it now, and what was spent."""
+
+    plan: Plan
+    in_sync: tuple[Address, ...]
+    running: Holder | None
+    spent_this_month: MicroUsd
+
+    def counts(self) -> Counter[State]:
+        """Return how many addresses are in each state."""
+        counts = Counter(state_of(action) for action in self.plan.actions)
+        if self.in_sync:
+            counts[State.IN_SYNC] = len(self.in_sync)
+        return counts
+
+
+def status(project: Project, wish: Wish) -> Status:
+    """Return how the project stands."""
+    specs, running = project.load(), holder(project.lock_path)
+    now = datetime.now(UTC)
+    with Store.open(project.state_path, read_only=True) as store:
+        owned = gather(project, store, run_active=running is not None)
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        spent = store.spent(month)
+    plan = make(project, specs, owned, wish)
+    busy = {action.address for action in plan.actions}
+    in_sync = tuple(address for address in specs.resources if address not in busy)
+    return Status(plan, in_sync, running, spent)
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """Everything about one address. `resource` None: no spec names it any more.
+
+    `sent` is the request as it would be sent now; `takes` every attempt, the oldest first.
+    """
+
+    address: Address
+    resource: Resource | None
+    place: Diagnostic | None
+    action: Action | None
+    sent: HttpCall | None
+    view: ViewRecord | None
+    takes: tuple[Purchase, ...]
+    events: tuple[EventRecord, ...]
+
+    def cost(self) -> MicroUsd:
+        """Return what was paid, or perhaps paid, under this address."""
+        spent = (one.price or 0 for one in self.takes if one.phase in COUNTS_AS_SPENT)
+        return MicroUsd(sum(spent))
+
+
+def portray(project: Project, name: str) -> Portrait:
+    """Return all there is to know about an address. Raises UsageError for an unknown one."""
+    specs, address = project.load(), Address(name)
+    with Store.open(project.state_path, read_only=True) as store:
+        owned = gather(project, store, run_active=holder(project.lock_path) is not None)
+        resource, view = specs.resources.get(address), store.views().get(address)
+        takes = _takes(store, address, view)
+        if resource is None and view is None and not takes:
+            raise _unknown(name, specs)
+        plan = make(project, specs, owned, Wish())
+        action = next((one for one in plan.actions if one.address == address), None)
+        return Portrait(
+            address,
+            resource,
+            _place(project, resource) if resource else None,
+            action,
+            _sent(project, specs, resource) if resource else None,
+            view,
+            takes,
+            store.log(address),
+        )
+
+
+def _takes(store: Store, address: Address, view: ViewRecord | None) -> tuple[Purchase, ...]:
+    """Return what was bought under this address, and what it shows but was bought elsewhere."""
+    bought = store.by_address(address)
+    shown = store.purchase(view.intent) if view else None
+    elsewhere = shown is not None and all(one.id != shown.id for one in bought)
+    return (*bought, shown) if shown is not None and elsewhere else bought
+
+
+def _place(project: Project, resource: Resource) -> Diagnostic:
+    place = whence(project.root, project.config, resource, ())
+    return locate([place.problem("")], project.read)[0]
+
+
+def _sent(project: Project, specs: Specs, resource: Resource) -> HttpCall:
+    """Return the submission; the parent's task id and link have placeholders."""
+    root = [resource, *ancestors(resource, specs.resources)][-1]
+    adapter = project.adapters()[root.provider]
+    parent = None
+    if resource.parent is not None:
+        candidate = resource.parent.candidate or _pick(specs, resource) or CandidateNumber(1)
+        task = TaskId(_NOT_BOUGHT_YET.format(resource.parent.address))
+        url = f"<link of {resource.parent.address}@{candidate}>"
+        parent = ParentTask(task, candidate, url)
+    return next(adapter.submit(Order(resource.request, parent)))
+
+
+def _pick(specs: Specs, resource: Resource) -> CandidateNumber | None:
+    return specs.resources[resource.parent.address].pick if resource.parent else None
+
+
+def _unknown(name: str, specs: Specs) -> UsageError:
+    near = get_close_matches(name, specs.resources, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`reconcile status --all` lists all addresses"
+    return UsageError(f"there is no address `{name}`", hint=hint)
