@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from reconciler.engine.progress import Reporter
 from reconciler.engine.scheduler import run_plan
 from reconciler.engine.workshop import Workshop
 from reconciler.errors import BudgetError
-from reconciler.ids import IntentId, RunId
+from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
 from reconciler.money import MicroUsd, format_usd
 from reconciler.plan.actions import Plan
@@ -26,6 +27,7 @@ from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
 from reconciler.purchase import Purchase
 from reconciler.spec.load import Specs
+from reconciler.spec.request import Request, operation_of
 from reconciler.state.lock import RunLock
 from reconciler.state.store import Limits, Store
 
@@ -109,8 +111,26 @@ async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
             reporter=reporter,
             now=_now,
             new_intent=lambda: IntentId(_new_id("intent")),
+            usual_seconds=_history(run.store, providers),
         )
         return await run_plan(plan, run.specs.resources, shop, stop)
+
+
+def _history(
+    store: Store, providers: Iterable[ProviderName]
+) -> Callable[[ProviderName, Request], float | None]:
+    """Return a function that knows the median time of such tasks in this project."""
+    seen = {
+        (name, one.operation, one.speed): one.median.total_seconds()
+        for name in providers
+        for one in store.durations(name)
+    }
+
+    def usual_seconds(name: ProviderName, request: Request) -> float | None:
+        speed = getattr(request, "speed", None)
+        return seen.get((name, operation_of(request).value, speed))
+
+    return usual_seconds
 
 
 def _listen(stop: asyncio.Event) -> None:

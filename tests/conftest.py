@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("reconciler", deadline=None, derandomize=False)
+settings.register_profile("reconciler", deadline=None)
+settings.register_profile("deep", deadline=None, max_examples=3000)
 settings.load_profile("reconciler")
 
 SANDBOX_CONFIG = """\

@@ -105,7 +105,7 @@ class LiveReporter:
         table = Table.grid(padding=(0, 2), expand=False)
         shown = list(self._rows.items())[:room]
         for address, row in shown:
-            table.add_row(row.spinner, address, Text(row.stage, "cyan"), self._age(row))
+            table.add_row(row.spinner, Text(address), Text(row.stage, "cyan"), self._age(row))
         hidden = len(self._rows) - len(shown)
         more = [Text(f"  … and {hidden} more", "dim")] if hidden else []
         return Group(table, *more, self._summary())

@@ -12,8 +12,8 @@ from reconciler.cli.options import json_option, sandbox_option, selection_option
 @click.pass_obj
 def validate_command(directory: Path, *, as_json: bool) -> int:
     """Check every spec against the language and its provider's documented limits, offline."""
-    from reconciler.cli.console import say, say_json
     from reconciler.cli.answers import checked
+    from reconciler.cli.console import say, say_json
     from reconciler.planning import open_project
 
     verdict = checked(lambda: open_project(directory).load(), as_json=as_json)
@@ -40,8 +40,8 @@ def status_command(
     rehearse: bool,
 ) -> None:
     """Show what is in sync, pending, failed or in doubt."""
-    from reconciler.cli.console import colour, say, say_json
     from reconciler.cli.answers import status_json, status_lines
+    from reconciler.cli.console import colour, say, say_json
     from reconciler.looking import status
     from reconciler.planning import Wish, open_project
 
@@ -60,8 +60,8 @@ def status_command(
 @click.pass_obj
 def show_command(directory: Path, *, address: str, as_json: bool, rehearse: bool) -> None:
     """Show the spec, request, takes, objects, events and cost of ADDRESS."""
-    from reconciler.cli.console import colour, say, say_json
     from reconciler.cli.answers import portrait_json, portrait_lines
+    from reconciler.cli.console import colour, say, say_json
     from reconciler.looking import portray
     from reconciler.planning import open_project
 
@@ -83,8 +83,8 @@ def log_command(
     directory: Path, *, address: str | None, limit: int | None, as_json: bool, rehearse: bool
 ) -> None:
     """Show what happened, oldest first; to one ADDRESS, or to all."""
-    from reconciler.cli.console import say
     from reconciler.cli.answers import event_json_line, event_line
+    from reconciler.cli.console import say
     from reconciler.ids import Address
     from reconciler.planning import open_project
     from reconciler.state.store import Store

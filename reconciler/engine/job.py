@@ -51,7 +51,7 @@ class Job:
     async def run(self) -> Outcome:
         """Return how it ended. Raises StateError and AssetError: our own disk stops the run."""
         cadence = self._cadence()
-        self._shop.report(Kind.STARTED, self._has.action.address, usual=cadence.usual)
+        self._shop.report(Kind.STARTED, self._has.action.address, usual=self._usual(cadence))
         try:
             await self._walk(cadence)
         except Unfinished as end:
@@ -59,6 +59,11 @@ class Job:
         finally:
             self._task_ended()
         return self._outcome(Ending.DONE)
+
+    def _usual(self, cadence: Cadence) -> tuple[float, float]:
+        """Return how long it takes in seconds (least, most): as seen here, or as documented."""
+        seen = self._shop.usual_seconds(self._has.channel.name, self._has.resource.request)
+        return cadence.usual if seen is None else (seen, seen)
 
     async def _walk(self, cadence: Cadence) -> None:
         if self._tracked is None:

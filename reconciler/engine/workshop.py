@@ -15,6 +15,7 @@ from reconciler.engine.progress import Happening, Kind, Reporter
 from reconciler.errors import StateError
 from reconciler.ids import Address, IntentId, ProviderName, RunId
 from reconciler.purchase import Accepted, Event, Purchase
+from reconciler.spec.request import Request
 from reconciler.spec.resource import Resource
 from reconciler.state.store import Limits, Store
 
@@ -31,7 +32,10 @@ class Display(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """The tools of one run. `files` downloads results and knows no key."""
+    """The tools of one run.
+
+    `files` downloads results and knows no key; `usual_seconds` tells how long such tasks took here.
+    """
 
     run: RunId
     store: Store
@@ -44,6 +48,7 @@ class Workshop:
     reporter: Reporter
     now: Callable[[], datetime]
     new_intent: Callable[[], IntentId]
+    usual_seconds: Callable[[ProviderName, Request], float | None] = lambda _name, _request: None
 
     def report(self, kind: Kind, address: Address, **data: Any) -> None:
         """Tell the observer."""

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS compiled
 CREATE TABLE IF NOT EXISTS checked (digest TEXT PRIMARY KEY);
 """
 _CHECKED_KEPT = 16
-_PATIENCE_S = 0.5
+_PATIENCE_S = 0.1
 """How long another process may hold the file before the cache is done without."""
 
 

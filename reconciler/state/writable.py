@@ -67,6 +67,8 @@ def _open(path: Path) -> Database:
         if missing:
             migrate(db)
             _flush_folder(path.parent)
+        # SQLite opens what it may only read without a word: find out before anything is sent.
+        db.execute("DELETE FROM views WHERE 0")
     except BaseException:
         connection.close()
         raise

@@ -509,8 +509,25 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=6),
     max_leaves=25,
 )
+actions = st.fixed_dictionaries(
+    {"mode": st.sampled_from(["vary", "upscale", "reroll", "image-edit", "animate"]) | values},
+    optional={"imageIndex_options": values, "type_options": st.lists(st.integers(-1, 5)) | values},
+)
+task_data = st.fixed_dictionaries(
+    {},
+    optional={
+        "taskId": words | values,
+        "state": words | values,
+        "resultJson": values.map(lambda value: json.dumps({"resultUrls": value})) | values,
+        "supported_actions": st.lists(actions, max_size=3) | values,
+        "completeTime": values,
+        "failCode": st.sampled_from(sorted(FAIL_CODES)) | values,
+        "failMsg": values,
+        "error": values,
+    },
+)
 envelopes = st.fixed_dictionaries(
-    {"code": statuses | values, "message": values, "data": values},
+    {"code": statuses | values, "message": values, "data": task_data | values}
 )
 bodies = st.one_of(
     st.binary(max_size=80),

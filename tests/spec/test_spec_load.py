@@ -173,7 +173,7 @@ def test_parents_come_first_whatever_the_file(project_of: ProjectOf) -> None:
     specs = load(
         project_of(
             {
-                "specs/a.yaml": "images:\n  one: {from: three.x, vary: subtle}\n  two: {prompt: x}\n",
+                "specs/a.yaml": "images:\n  one: {from: three.x, vary: subtle}\n  two: {prompt: x}",
                 "specs/b.yaml": "images:\n  three: {prompt: three, variants: {x: {upscale: 2x}}}\n",
                 "specs/c.yaml": "images:\n  four: {from: one, vary: strong}\n",
             }

@@ -166,7 +166,7 @@ def test_every_field_has_a_description(schema: dict[str, Any]) -> None:
 def properties(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     if isinstance(schema, dict):
         for name, field in schema.get("properties", {}).items():
-            if isinstance(field, dict):
+            if isinstance(field, dict) and not field.keys() <= {"properties", "required"}:
                 yield name, field
         for inner in schema.values():
             yield from properties(inner)

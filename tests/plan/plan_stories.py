@@ -1,0 +1,305 @@
+"""A story's YAML as the values that a plan is made from.
+
+`wanted` is what the specs say now: address → entry. An entry names its operation (`imagine: prompt`,
+`upscale: 2x`, `vary: subtle`, `edit: prompt`, `reroll: {}`, `enhance: {}`), its source (`from: a` or
+`from: a@2`), and any field of Resource (`pick`, `take`, `provider`, `file`) or of its request.
+
+`owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
+they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
+`links` (live or expired), `lost` (candidates whose bytes are missing), `failure` [kind, code, words],
+`offers` [[operation, candidates, kinds]], `price` in dollars.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from reconciler.assets.naming import wanted_files
+from reconciler.ids import Address, CandidateNumber, Digest, IntentId, ProviderName, TaskId
+from reconciler.money import usd
+from reconciler.plan.actions import Plan
+from reconciler.plan.decide import make_plan
+from reconciler.plan.owned import Owned, Shown
+from reconciler.plan.pricing import Sellers, Seller, usual_pictures
+from reconciler.plan.select import Selection, select
+from reconciler.providers import PROVIDERS
+from reconciler.purchase import (
+    Candidate,
+    Failure,
+    FailureKind,
+    FollowUp,
+    ParentUse,
+    Phase,
+    Purchase,
+    StoredPicture,
+)
+from reconciler.spec.request import (
+    REQUESTS,
+    Edit,
+    Enhance,
+    Imagine,
+    Operation,
+    Placement,
+    Reference,
+    Request,
+    Reroll,
+    Speed,
+    Strength,
+    Upscale,
+    Upscaler,
+    Vary,
+    canonical,
+    operation_of,
+)
+from reconciler.spec.resource import Parent, Resource, TakeKey
+
+Entry = Mapping[str, Any]
+Entries = Mapping[str, Entry]
+Resources = dict[Address, Resource]
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+OPERATIONS = frozenset(operation.value for operation in Operation)
+READERS: Mapping[str, Callable[[Any], Any]] = {
+    "speed": Speed,
+    "source": Reference,
+    "image_refs": lambda urls: tuple(map(Reference, urls)),
+}
+
+
+def entry_of(resource: str | None = None, **given: Any) -> Entry:
+    """Return an entry; a bare name is a picture from words."""
+    return {"imagine": resource, **given} if resource else given
+
+
+def request_of(entry: Entry) -> Request:
+    """Return what an entry asks for."""
+    (operation,) = OPERATIONS & entry.keys()
+    value = entry[operation]
+    kind = REQUESTS[Operation(operation)]
+    names = {one.name for one in fields(kind)}
+    given = {
+        name: READERS.get(name, lambda as_it_is: as_it_is)(item)
+        for name, item in entry.items()
+        if name in names and name != operation
+    }
+    match Operation(operation):
+        case Operation.IMAGINE:
+            return Imagine(value, **given)
+        case Operation.EDIT:
+            return Edit(value, **given)
+        case Operation.VARY:
+            return Vary(Strength(value), **given)
+        case Operation.UPSCALE:
+            return Upscale(Upscaler(value))
+        case Operation.REROLL:
+            return Reroll()
+        case Operation.ENHANCE:
+            return Enhance()
+
+
+def resource_of(address: str, entry: Entry) -> Resource:
+    """Return the resource that an entry describes."""
+    request = request_of(entry)
+    return Resource(
+        Address(address),
+        ProviderName(entry.get("provider", "apixo")),
+        operation_of(request),
+        canonical(request),
+        parent_of(entry.get("from")),
+        entry.get("pick"),
+        entry.get("take", 1),
+        entry.get("file", "specs/story.yaml"),
+        ("images", *address.split(".")),
+    )
+
+
+def parent_of(source: str | None) -> Parent | None:
+    """Return `a` or `a@2` as a parent."""
+    if source is None:
+        return None
+    address, _, number = source.partition("@")
+    return Parent(Address(address), CandidateNumber(int(number)) if number else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One purchase on record, and the resource as it was then."""
+
+    resource: Resource
+    purchase: Purchase
+
+
+class Past:
+    """What was bought, one entry after the other, parents first."""
+
+    def __init__(self, wanted: Entries, owned: Entries) -> None:
+        self._then = {**wanted, **{address: was(wanted, owned, address) for address in owned}}
+        self._keys: dict[str, TakeKey] = {}
+        self.bought = {address: self._buy(address, owned[address] or {}) for address in owned}
+
+    def _buy(self, address: str, entry: Entry) -> Bought:
+        resource = resource_of(address, self._then[address])
+        key = self._key(address)
+        phase = Phase(entry.get("phase", "stored"))
+        has_task = phase in (Phase.SUBMITTED, Phase.SUCCEEDED, Phase.STORED, Phase.FAILED)
+        finished = phase in (Phase.SUCCEEDED, Phase.STORED)
+        purchase = Purchase(
+            id=IntentId(f"intent of {address}"),
+            fingerprint=key.fingerprint,
+            take=key.take,
+            attempt=1,
+            address=Address(address),
+            provider=resource.provider,
+            canonical=resource.canonical,
+            parent=self._use(resource),
+            price=usd(entry["price"]) if "price" in entry else None,
+            phase=phase,
+            created_at=NOW - timedelta(days=2),
+            changed_at=NOW - timedelta(days=2),
+            links_expire_at=links_expire_at(entry) if finished else None,
+            task_id=TaskId(f"task_{address}") if has_task else None,
+            failure=failure_of(entry),
+            candidates=candidates_of(key, entry, resource, phase) if finished else (),
+            follow_ups=follow_ups_of(entry),
+        )
+        return Bought(resource, purchase)
+
+    def _key(self, address: str) -> TakeKey:
+        if address not in self._keys:
+            resource = resource_of(address, self._then[address])
+            if resource.parent is None:
+                key = resource.key(None, None)
+            else:
+                key = resource.key(self._key(resource.parent.address), self._start(resource))
+            self._keys[address] = key
+        return self._keys[address]
+
+    def _start(self, resource: Resource) -> CandidateNumber | None:
+        """Return the candidate that a variant was bought from."""
+        if resource.parent is None:
+            return None
+        above = resource_of(resource.parent.address, self._then[resource.parent.address])
+        single = CandidateNumber(1) if usual_pictures(above.operation) == 1 else None
+        return resource.parent.candidate or above.pick or single
+
+    def _use(self, resource: Resource) -> ParentUse | None:
+        if resource.parent is None:
+            return None
+        return ParentUse(IntentId(f"intent of {resource.parent.address}"), self._start(resource))
+
+
+def was(wanted: Entries, owned: Entries, address: str) -> Entry:
+    """Return an entry as it was when it was bought: what `owned` says, over what is wanted now."""
+    then, now = owned[address] or {}, wanted.get(address, {})
+    kept = {
+        name: value
+        for name, value in now.items()
+        if name not in OPERATIONS or not OPERATIONS & then.keys()
+    }
+    return {**kept, **then}
+
+
+def links_expire_at(entry: Entry) -> datetime:
+    """Return a moment after or before the story's."""
+    return NOW + timedelta(hours=1 if entry.get("links") == "live" else -1)
+
+
+def failure_of(entry: Entry) -> Failure | None:
+    """Return a failure from [kind, code, words]."""
+    if "failure" not in entry:
+        return None
+    kind, code, words = entry["failure"]
+    return Failure(FailureKind(kind), code, words, "advice")
+
+
+def follow_ups_of(entry: Entry) -> tuple[FollowUp, ...] | None:
+    """Return what the provider offered, or None when its answer named nothing."""
+    if "offers" not in entry:
+        return None
+    return tuple(
+        FollowUp(operation, tuple(map(CandidateNumber, candidates)), tuple(kinds))
+        for operation, candidates, kinds in entry["offers"]
+    )
+
+
+def candidates_of(
+    key: TakeKey, entry: Entry, resource: Resource, phase: Phase
+) -> tuple[Candidate, ...]:
+    """Return candidates; those of a stored purchase have pictures."""
+    count = entry.get("pictures", usual_pictures(resource.operation) or 4)
+    return tuple(
+        Candidate(number, f"https://file.apixo.ai/{number}.png", picture)
+        for number in map(CandidateNumber, range(1, count + 1))
+        for picture in [picture_of(key, number) if phase is Phase.STORED else None]
+    )
+
+
+def picture_of(key: TakeKey, number: CandidateNumber) -> StoredPicture:
+    """Return an object of its own for each take and candidate."""
+    digest = Digest(f"{key.fingerprint[:40]}{key.take:012x}{number:012x}")
+    return StoredPicture(digest, "image/png", 1024, 576, 4096)
+
+
+def owned_of(wanted: Entries, owned: Entries, **facts: Any) -> Owned:
+    """Return the facts; `facts` are those of Owned that are no purchases."""
+    bought = Past(wanted, owned).bought
+    return Owned(
+        now=NOW,
+        purchases={one.purchase.key: one.purchase for one in bought.values()},
+        shown={
+            Address(address): shown_of(one)
+            for address, one in bought.items()
+            if (owned[address] or {}).get("shown", one.purchase.phase is Phase.STORED)
+        },
+        lost=frozenset(
+            picture_of(one.purchase.key, CandidateNumber(number)).digest
+            for address, one in bought.items()
+            for number in (owned[address] or {}).get("lost", ())
+        ),
+        **facts,
+    )
+
+
+def shown_of(one: Bought) -> Shown:
+    """Return what the address showed when it was bought."""
+    resource, purchase = one.resource, one.purchase
+    files = wanted_files(resource.address, purchase.candidates, resource.pick)
+    return Shown(purchase.key, purchase.id, resource.pick, files)
+
+
+def resources_of(wanted: Entries) -> Resources:
+    """Return what is wanted now, in the story's order: parents first."""
+    return {Address(address): resource_of(address, entry) for address, entry in wanted.items()}
+
+
+def sellers_of(names: list[str], prices: Mapping[str, Any]) -> Sellers:
+    """Return configured providers, all of the same type, with these prices of one's own."""
+    overrides = {key: usd(price) for key, price in prices.items()}
+    return {ProviderName(name): Seller(PROVIDERS["apixo"], overrides) for name in names}
+
+
+def plan_of(given: Mapping[str, Any]) -> Plan:
+    """Return the plan that a story's `given` leads to."""
+    wanted, owned = given.get("wanted") or {}, given.get("owned") or {}
+    facts = owned_of(
+        wanted,
+        owned,
+        stale_files=frozenset(given.get("stale_files", ())),
+        foreign_files=frozenset(given.get("foreign_files", ())),
+        run_active=given.get("run_active", False),
+    )
+    resources = resources_of(wanted)
+    return make_plan(
+        resources,
+        facts,
+        sellers_of(given.get("providers", ["apixo"]), given.get("prices", {})),
+        selection_of(given, resources, facts),
+        retry_failed=given.get("retry_failed", False),
+    )
+
+
+def selection_of(given: Mapping[str, Any], resources: Resources, owned: Owned) -> Selection:
+    """Return the selection as the command line makes it."""
+    gone = owned.shown.keys() - resources.keys()
+    return select(given.get("select", ()), given.get("exclude", ()), resources, gone)
