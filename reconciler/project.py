@@ -24,9 +24,9 @@ from reconciler.spec.load import (
     mark_checked,
     text_reader,
 )
-from reconciler.spec.whence import whence
 
 _REHEARSAL = "rehearsal"
+_CACHE = "cache.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Project:
     def find(cls, start: Path) -> "Project":
         """Return the project that `start` lies in, walking up. Raises ConfigError."""
         root = _root_above(start)
-        return cls(root, load_config(root))
+        return cls(root, load_config(root, cache=_usual_cache(root)))
 
     def rehearsal(self) -> "Project":
         """Return the same specs with every provider replaced by the sandbox.
@@ -73,7 +73,7 @@ class Project:
     @property
     def cache_path(self) -> Path:
         """Compiled specs; deleting it costs time only."""
-        return self.state_path.parent / "cache.db"
+        return self.state_path.parent / _CACHE
 
     @property
     def sandbox_path(self) -> Path:
@@ -117,9 +117,17 @@ class Project:
         return text_reader(self.root)(file)
 
     def _broken_rules(self, specs: Specs) -> Iterator[Problem]:
+        from reconciler.spec.whence import whence
+
         for resource, issue in check(specs.resources, self.adapters()):
             place = whence(self.root, self.config, resource, issue.field)
             yield place.problem(issue.message, issue.hint)
+
+
+def _usual_cache(root: Path) -> Path | None:
+    """Return where the cache is unless reconciler.yaml, still unread, puts the state elsewhere."""
+    folder = root / "state"
+    return folder / _CACHE if folder.is_dir() else None
 
 
 def _root_above(start: Path) -> Path:

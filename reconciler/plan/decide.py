@@ -281,7 +281,7 @@ class _Planner:
         """Return why a follow-up cannot be bought from this parent, or None."""
         address = parent.resource.address
         if parent.readiness is Readiness.UNSELECTED:
-            note = f"select `+{wanted.resource.address}` to include {address}"
+            note = f"add {address}, or select `+{wanted.resource.address}`"
             return Hindrance(Verb.BLOCKED, Reason.PARENT_NOT_SELECTED, note)
         if parent.readiness is Readiness.NOT_READY:
             return Hindrance(Verb.BLOCKED, Reason.PARENT_NOT_READY, f"see {address}")
@@ -318,4 +318,11 @@ def _needs_pick(resource: Resource, parent: Standing | None) -> Action:
     address = parent.resource.address if parent else resource.address
     is_above = parent is not None and parent.key is None
     note = f"first for {address}" if is_above else f"write `pick:` on {address}, or `of:` here"
-    return Action(resource.address, Verb.PICK, Reason.NEEDS_PICK, note=note, resource=resource)
+    return Action(
+        resource.address,
+        Verb.PICK,
+        Reason.NEEDS_PICK,
+        note=note,
+        resource=resource,
+        source=Source(address, None, parent.purchase if parent else None),
+    )

@@ -30,10 +30,12 @@ class Kind(StrEnum):
 
 def recall(path: Path | None, kind: Kind) -> dict[str, str]:
     """Return the contents of this kind, by digest. Never raises."""
-    if path is None or not path.exists():
+    if path is None:
         return {}
     query = "SELECT digest, checksum, content FROM compiled WHERE kind = ?"
     try:
+        if not path.exists():
+            return {}
         with _opened(path) as database:
             rows = database.execute(query, (kind.value,)).fetchall()
         return {digest: text for digest, check, text in rows if _checksum(text) == check}
@@ -60,9 +62,11 @@ def keep(
 
 def is_checked(cache: Path | None, digest: str) -> bool:
     """Whether `mark_checked` was called for exactly these specs. Never raises."""
-    if cache is None or not cache.exists():
+    if cache is None:
         return False
     try:
+        if not cache.exists():
+            return False
         with _opened(cache) as database:
             found = database.execute("SELECT 1 FROM checked WHERE digest = ?", (digest,))
             return found.fetchone() is not None

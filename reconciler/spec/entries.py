@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -42,7 +43,9 @@ OPERATION_WORDS: Final = ("vary", "upscale", "reroll", "enhance", "edit")
 _IMAGINE_FIELDS: Final = frozenset(Imagine.__dataclass_fields__) - {"prompt"}
 _CHOICES: Final = "`vary`, `upscale`, `reroll`, `enhance` or `edit`"
 _STRUCTURE: Final = frozenset({"variants", "matrix"})
-_FIELDS: Final = {operation: fields_of(model) for operation, model in MODELS.items()}
+_FIELDS: Final = MappingProxyType(
+    {operation: fields_of(model) for operation, model in MODELS.items()}
+)
 _ALL_FIELDS: Final = frozenset[str]().union(*_FIELDS.values())
 
 

@@ -16,13 +16,14 @@ _WIDTH = 100
 """How many columns of a source line are shown."""
 
 _TAB = "    "
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def excerpt(diagnostic: Diagnostic) -> list[str]:
     """Return the lines to print for one diagnostic."""
     gutter = " " * len(str(diagnostic.line))
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
-    lines = [f"error: {diagnostic.message}", f"{gutter}--> {place}"]
+    lines = [f"error: {_printable(diagnostic.message)}", f"{gutter}--> {_printable(place)}"]
     if diagnostic.source.strip():
         shown, mark = _window(diagnostic)
         lines += [
@@ -31,9 +32,9 @@ def excerpt(diagnostic: Diagnostic) -> list[str]:
             f"{gutter} | {mark}",
         ]
     if diagnostic.hint:
-        lines.append(f"{gutter} = hint: {diagnostic.hint}")
+        lines.append(f"{gutter} = hint: {_printable(diagnostic.hint)}")
     for label, file, line, column in diagnostic.related:
-        lines.append(f"{gutter} = {label}: {file}:{line}:{column}")
+        lines.append(f"{gutter} = {label}: {_printable(file)}:{line}:{column}")
     return lines
 
 
@@ -84,5 +85,9 @@ def _char_width(char: str) -> int:
 
 
 def _printable(text: str) -> str:
-    """Return the text without characters that would steer a terminal."""
-    return "".join("·" if unicodedata.category(char) == "Cc" else char for char in text)
+    """Return the text without characters that would steer a terminal or turn the line around."""
+    return "".join("·" if _steers(char) else char for char in text)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs"} or char in _DIRECTIONS

@@ -1,7 +1,8 @@
 """Pydantic's errors in our words, at the paths of the YAML. Pydantic's own texts never show."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -14,17 +15,19 @@ from reconciler.spec.values import shown, unquoted
 UnknownKey = Callable[[KeyPath], tuple[str, str | None]]
 """Given the path of a key that is not known: message and hint."""
 
-_EXPECTED = {
-    "bool_type": "must be `true` or `false`",
-    "string_type": "must be text",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
-    "literal_error": "can only be `true`",
-    "string_too_short": "must not be empty",
-}
+_EXPECTED: Final = MappingProxyType(
+    {
+        "bool_type": "must be `true` or `false`",
+        "string_type": "must be text",
+        "list_type": "must be a list",
+        "tuple_type": "must be a list",
+        "dict_type": "must be a mapping",
+        "model_type": "must be a mapping",
+        "model_attributes_type": "must be a mapping",
+        "literal_error": "can only be `true`",
+        "string_too_short": "must not be empty",
+    }
+)
 
 
 def findings(error: ValidationError, raw: object, unknown_key: UnknownKey) -> list[Finding]:

@@ -12,10 +12,13 @@ from reconciler.spec.expanded import FOLLOWS_PARENT, SINGLE, Expanded
 from reconciler.spec.problems import Problem
 from reconciler.spec.resource import Parent, Resource
 from reconciler.spec.values import shown
-from reconciler.spec.words import did_you_mean
+from reconciler.spec.words import did_you_mean, nearest
 
 _SUGGESTIONS = 20
 """For how many unknown parents the nearest address is looked up; it takes long among many."""
+
+_COMPARED = 2000
+"""With how many addresses one unknown parent is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def _loops(
         if one is not None and one.address in line:
             addresses = list(line)
             yield _loop([line[at] for at in addresses[addresses.index(one.address) :]])
-        done |= line.keys()
+        done.update(line)
 
 
 def _loop(members: list[Resource]) -> Problem:
@@ -150,11 +153,25 @@ def _unknown(
         for one in wanted.values()
         if one.address not in ordered and one.parent and one.parent.address not in wanted
     )
-    lost = [(one, parent) for one, parent in orphans if _root(parent) not in broken]
+    lost = [(one, parent) for one, parent in orphans if _root(parent.address) not in broken]
     for resource, parent in islice(lost, _SUGGESTIONS):
-        yield _orphan(resource, parent, did_you_mean(parent.address, wanted))
+        yield _orphan(resource, parent, _suggestion(parent.address, wanted))
     for resource, parent in islice(lost, _SUGGESTIONS, None):
         yield _orphan(resource, parent, None)
+
+
+def _suggestion(address: str, wanted: Mapping[Address, Resource]) -> str | None:
+    """Return the hint that names the nearest address; looks at a part of them if they are many."""
+    root = _root(address)
+    below = [one for one in wanted if _root(one) == root]
+    if below:
+        return did_you_mean(address, below[:_COMPARED])
+    roots = dict.fromkeys(_root(one) for one in wanted if one[0] == root[:1])
+    near = nearest(root, islice(roots, _COMPARED))
+    if near is None:
+        return None
+    moved = near + address[len(root) :]
+    return f"did you mean `{moved if moved in wanted else near}`?"
 
 
 def _orphan(resource: Resource, parent: Parent, hint: str | None) -> Problem:
@@ -162,8 +179,8 @@ def _orphan(resource: Resource, parent: Parent, hint: str | None) -> Problem:
     return Problem(resource.file, (*resource.path, "from"), message, hint)
 
 
-def _root(parent: Parent) -> str:
-    return parent.address.split(".", 1)[0].split("[", 1)[0]
+def _root(address: str) -> str:
+    return address.split(".", 1)[0].split("[", 1)[0]
 
 
 def _is_root(resource: Resource) -> bool:

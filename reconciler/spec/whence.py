@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from reconciler.config import CONFIG_FILE, Config
 from reconciler.spec import flags
@@ -16,10 +17,12 @@ from reconciler.spec.yaml import parse
 _EDIT_FIELDS = frozenset({"source", "mask", "canvas", "position"})
 """Fields of the request that stand under `edit:`."""
 
-_DEFAULTED = {
-    Operation.IMAGINE: None,  # all of its fields
-    Operation.EDIT: frozenset({"version", "speed"}),
-}
+_DEFAULTED: Final = MappingProxyType(
+    {
+        Operation.IMAGINE: None,  # all of its fields
+        Operation.EDIT: frozenset({"version", "speed"}),
+    }
+)
 
 
 class Place(NamedTuple):

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -33,14 +34,13 @@ _FLOAT = re.compile(
     r"[-+]?(?:(?:\.[0-9]+|(?:0|[1-9][0-9]*)\.[0-9]*)(?:[eE][-+]?[0-9]{1,4})?"
     r"|(?:0|[1-9][0-9]*)[eE][-+]?[0-9]{1,4})"
 )
-_CONSTANTS: Final[dict[str, object]] = {"": None, "~": None, "null": None} | {
-    "true": True,
-    "false": False,
-}
+_CONSTANTS: Final = MappingProxyType(
+    {"": None, "~": None, "null": None, "true": True, "false": False}
+)
 _UNPRINTABLE = re.compile(
     "[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 _WORDING: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("mapping values are not allowed", "a `:` cannot stand here",

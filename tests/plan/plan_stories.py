@@ -1,13 +1,13 @@
 """A story's YAML as the values that a plan is made from.
 
-`wanted` is what the specs say now: address → entry. An entry names its operation (`imagine: prompt`,
-`upscale: 2x`, `vary: subtle`, `edit: prompt`, `reroll: {}`, `enhance: {}`), its source (`from: a` or
-`from: a@2`), and any field of Resource (`pick`, `take`, `provider`, `file`) or of its request.
+`wanted` is what the specs say now: address → entry. An entry names its operation (`imagine: words`,
+`upscale: 2x`, `vary: subtle`, `edit: words`, `reroll: {}`, `enhance: {}`), its source (`from: a` or
+`from: a@2`), and fields of Resource (`pick`, `take`, `provider`, `file`) or of its request.
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
-`links` (live or expired), `lost` (candidates whose bytes are missing), `failure` [kind, code, words],
-`offers` [[operation, candidates, kinds]], `price` in dollars.
+`links` (live or expired), `lost` (candidates whose bytes are missing), `price` in dollars,
+`failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from reconciler.money import usd
 from reconciler.plan.actions import Plan
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
-from reconciler.plan.pricing import Sellers, Seller, usual_pictures
+from reconciler.plan.pricing import Seller, Sellers, usual_pictures
 from reconciler.plan.select import Selection, select
 from reconciler.providers import PROVIDERS
 from reconciler.purchase import (
@@ -40,7 +40,6 @@ from reconciler.spec.request import (
     Enhance,
     Imagine,
     Operation,
-    Placement,
     Reference,
     Request,
     Reroll,
@@ -65,11 +64,6 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "source": Reference,
     "image_refs": lambda urls: tuple(map(Reference, urls)),
 }
-
-
-def entry_of(resource: str | None = None, **given: Any) -> Entry:
-    """Return an entry; a bare name is a picture from words."""
-    return {"imagine": resource, **given} if resource else given
 
 
 def request_of(entry: Entry) -> Request:

@@ -256,6 +256,7 @@ def keys_of(resources: list[Resource]) -> dict[str, object]:
     for one in resources:
         parent = found[one.parent.address][1] if one.parent else None
         candidate = one.parent.candidate if one.parent else None
+        assert canonical(one.request) == one.canonical
         found[one.address] = (one.canonical, one.key(parent, candidate), one.pick)
     return found
 

@@ -1,0 +1,321 @@
+"""What the end-to-end tests share: the real program, a sandbox in another process, a project."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+RECONCILE = str(BIN / "reconcile")
+KEY_NAME = "E2E_API_KEY"
+DEADLINE_S = 20.0
+
+LIBRARY = """\
+images:
+  library:
+    prompt: a quiet library inside a glass greenhouse
+    aspect_ratio: "3:2"
+    pick: 2
+    variants:
+      night: {vary: strong, of: 1, prompt: the same library at night}
+      hero: {upscale: subtle}
+"""
+"""Three tasks: 0.20 + 0.30 + 0.30; `hero` follows the pick, `night` does not."""
+
+CONFIG = """\
+providers:
+  apixo:
+    type: apixo
+    base_url: {base_url}
+    api_key: ${{{key_name}}}
+    requests_per_minute: 100000
+    concurrent: 10
+    poll: {{first: 0.05, interval: 0.05}}
+defaults: {{version: "7", speed: fast}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    def exits(self, code: int) -> "Ran":
+        """Check the exit code, and what holds for every command: no traceback."""
+        assert "Traceback" not in self.out + self.err, self.out + self.err
+        assert self.code == code, f"exit {self.code}, wanted {code}\n{self.out}\n{self.err}"
+        return self
+
+    def json(self) -> Any:
+        """Return standard output as one JSON document."""
+        return json.loads(self.out)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return standard output as one JSON object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def fails(self, code: int, *words: str) -> "Ran":
+        """Check a refusal: nothing on stdout, `error: … hint: …` with these words on stderr."""
+        self.exits(code)
+        assert self.out == ""
+        assert self.err.startswith("error: "), self.err
+        assert "\nhint: " in self.err, self.err
+        for word in words:
+            assert word in self.err, self.err
+        return self
+
+
+class Started:
+    """A command that runs, in a process group of its own."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [RECONCILE, *arguments],
+            cwd=folder,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group, as a terminal does."""
+        os.killpg(self.process.pid, number)
+
+    def end(self, timeout: float = DEADLINE_S) -> Ran:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=timeout)
+        return Ran(self.process.returncode, out, err)
+
+    def kill(self) -> None:
+        """End it as a dead machine does."""
+        self.signal(signal.SIGKILL)
+        self.process.communicate(timeout=DEADLINE_S)
+
+
+@dataclass(slots=True)
+class Project:
+    """A folder with a project, and the program to run in it. Call it to run a command."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=dict)
+    running: list[Started] = field(default_factory=list)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the project."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def spec(self, text: str, name: str = "library") -> Path:
+        """Write a spec file."""
+        return self.write(f"specs/{name}.yaml", text)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace something that is there exactly once."""
+        path = self.root / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def __call__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        answer: str | None = None,
+        before: Callable[[], object] | None = None,
+    ) -> Ran:
+        done = subprocess.run(  # noqa: PLW1509 - the child has one thread here
+            [RECONCILE, *arguments],
+            cwd=folder or self.root,
+            env=self.env | dict(env or {}),
+            input=answer,
+            stdin=subprocess.DEVNULL if answer is None else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            preexec_fn=before,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> Started:
+        """Start a command and do not wait."""
+        started = Started(arguments, self.env, self.root)
+        self.running.append(started)
+        return started
+
+    def close(self) -> None:
+        """Let nothing live on."""
+        for one in self.running:
+            if one.process.poll() is None:
+                one.kill()
+            for stream in (one.process.stdout, one.process.stderr):
+                if stream is not None:
+                    stream.close()
+
+    @property
+    def assets(self) -> Path:
+        """The asset folder."""
+        return self.root / "assets"
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the resources of manifest.json."""
+        content = json.loads((self.assets / "manifest.json").read_text(encoding="utf-8"))
+        assert content["version"] == 1
+        resources: dict[str, Any] = content["resources"]
+        return resources
+
+    def objects(self) -> list[Path]:
+        """Return the stored pictures."""
+        folder = self.assets / ".objects"
+        return sorted(path for path in folder.glob("??/??/*") if path.is_file())
+
+    def views(self) -> list[str]:
+        """Return the names that people see."""
+        found = (path for path in self.assets.rglob("*") if not path.is_dir())
+        names = (path.relative_to(self.assets) for path in found)
+        return sorted(str(one) for one in names if one.parts[0] not in (".objects", MANIFEST))
+
+
+MANIFEST = "manifest.json"
+COUNTED = ("submit", "status", "download")
+
+
+class Server:
+    """`reconcile sandbox serve` in another process, shared by the tests of one worker."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [RECONCILE, "sandbox", "serve", "--port", "0", "--database", str(folder / "s.db")]
+            + ["--long-side", "64", "--requests-per-minute", "100000", *options],
+            cwd=folder,
+            env=clean_env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        first = self._process.stdout.readline()
+        found = re.search(r"http://\S+", first)
+        assert found, f"the sandbox did not start: {first!r}"
+        self.base_url = found[0]
+        self.origin = self.base_url.removesuffix("/api/v1")
+
+    def get(self, path: str) -> Any:
+        """Read from the control plane."""
+        with urllib.request.urlopen(f"{self.origin}/sandbox/{path}", timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        """Order misbehaviour; without a rule: forget all."""
+        body = json.dumps(rules).encode()
+        method = "POST" if rules else "DELETE"
+        url = f"{self.origin}/sandbox/faults"
+        request = urllib.request.Request(url, body if rules else None, method=method)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            pass
+
+    def stop(self) -> None:
+        """End the server."""
+        self._process.terminate()
+        self._process.communicate(timeout=10)
+
+
+class Shop:
+    """What one test may know of the shared server: what happened since the test began."""
+
+    def __init__(self, server: Server) -> None:
+        self.base_url = server.base_url
+        self.origin = server.origin
+        self._server = server
+        server.faults()
+        self._entries = len(server.get("ledger")["entries"])
+        self._tasks = len(server.get("tasks")["tasks"])
+        self._leaks = len(server.get("leaks")["leaks"])
+        self._requests = server.get("requests")
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        """Order misbehaviour; without a rule: forget all."""
+        self._server.faults(*rules)
+
+    def pending_faults(self) -> list[dict[str, Any]]:
+        """Return the rules with their counters."""
+        found: list[dict[str, Any]] = self._server.get("faults")["faults"]
+        return found
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Return every movement of money, oldest first."""
+        entries: list[dict[str, Any]] = self._server.get("ledger")["entries"]
+        return entries[self._entries :]
+
+    def charges(self) -> list[str]:
+        """Return what was charged: `mode prompt`, sorted."""
+        charged = (one for one in self.ledger() if one["kind"] == "charge")
+        return sorted(f"{one['mode']} {one['prompt']}".strip() for one in charged)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """Return every task, oldest first."""
+        tasks: list[dict[str, Any]] = self._server.get("tasks")["tasks"]
+        return tasks[self._tasks :]
+
+    def leaks(self) -> list[Any]:
+        """Return the downloads that carried a key."""
+        leaks: list[Any] = self._server.get("leaks")["leaks"]
+        return leaks[self._leaks :]
+
+    def requests(self) -> dict[str, int]:
+        """Return how many requests of each kind have come."""
+        now = self._server.get("requests")
+        return {kind: now[kind] - self._requests[kind] for kind in now}
+
+    def until(self, kind: str, number: int) -> None:
+        """Wait until so many requests of a kind have come."""
+        wait_for(lambda: self.requests()[kind] >= number, f"{number} × {kind}: {self.requests()}")
+
+    @contextmanager
+    def untouched(self) -> Iterator[None]:
+        """Check that nothing at all is sent inside."""
+        before = self.requests()
+        yield
+        assert self.requests() == before
+
+
+def wait_for(condition: Callable[[], object], what: str = "it") -> None:
+    """Poll until the condition holds; fail after a while."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"never happened: {what}"
+        time.sleep(0.01)
+
+
+def clean_env(**more: str) -> dict[str, str]:
+    """Return an environment without a key, a colour or a terminal's whims."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "TZ": "UTC", "COLUMNS": "200", **more}
+
+
+def normal(text: str) -> str:
+    """Return a text with what differs between runs replaced: task ids, times, places."""
+    text = re.sub(r"task_[0-9a-f]{24}", "task_ID", text)
+    text = re.sub(r"\b\d\d:\d\d:\d\d\b", "TIME", text)
+    text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "DATE", text)
+    text = re.sub(r"/\S+?/assets\b", "ASSETS", text)
+    return re.sub(r"http://127\.0\.0\.1:\d+", "http://HOST", text)
