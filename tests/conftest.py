@@ -1,5 +1,6 @@
 """What tests of all packages share: golden files, project folders, hypothesis without a clock."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ providers:
 
 Golden = Callable[[Path, str], None]
 ProjectOf = Callable[[Mapping[str, str | bytes]], Path]
+BrokenProject = Callable[[Path], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,5 +53,21 @@ def project_of(tmp_path: Path) -> ProjectOf:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         return tmp_path
+
+    return make
+
+
+@pytest.fixture
+def broken_project(project_of: ProjectOf) -> BrokenProject:
+    """Make a project folder from one golden case.
+
+    The case's text is the spec `specs/<its name>`; a line `#=== path` in it begins another file.
+    """
+
+    def make(case: Path) -> Path:
+        first, *others = re.split(rb"^#=== (\S+)\n", case.read_bytes(), flags=re.MULTILINE)
+        named = zip(others[::2], others[1::2], strict=True)
+        files = {name.decode(): text for name, text in named}
+        return project_of({f"specs/{case.name}": first, **files})
 
     return make

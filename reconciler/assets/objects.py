@@ -35,9 +35,7 @@ class Integrity(StrEnum):
 
 
 def object_path(digest: Digest) -> str:
-    """Return where an object lies below the asset folder. Raises AssetError for no digest."""
-    if not _DIGEST.fullmatch(digest):
-        raise AssetError(f"this is no digest: {digest!r}", hint="was a file of ours edited?")
+    """Return where an object lies, below the asset folder."""
     return f"{FOLDER}/{digest[:2]}/{digest[2:4]}/{digest}"
 
 
@@ -50,7 +48,9 @@ class ObjectStore:
         self.temporary = folder / FOLDER / "tmp"
 
     def path(self, digest: Digest) -> Path:
-        """Return where that object is or would be."""
+        """Return where that object is or would be. Raises AssetError for what is no digest."""
+        if not _DIGEST.fullmatch(digest):
+            raise AssetError(f"this is no digest: {digest!r}", hint="was a file of ours edited?")
         return self._folder / object_path(digest)
 
     def has(self, digest: Digest) -> bool:

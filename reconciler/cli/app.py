@@ -70,7 +70,8 @@ class LazyGroup(click.Group):
             error.show()
             return ExitCode.ERROR
         except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted", err=True)
+            line = "\n" if sys.stderr.isatty() else ""  # the cursor may stand behind a question
+            click.echo(f"{line}interrupted", err=True)
             return ExitCode.INTERRUPTED
         except BrokenPipeError:
             sys.stderr.close()  # the reader went away: nobody is left to tell
@@ -98,11 +99,19 @@ def _from_the_system(error: OSError) -> ReconcilerError:
 
 def print_error(error: ReconcilerError) -> None:
     """Print what happened, the details, and what to do next, to standard error."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {error.summary}", err=True)
+    colour = _colour()
+    word = click.style("error", fg="red", bold=True)
+    click.echo(f"{word}: {error.summary}", err=True, color=colour)
     for line in error.details:
-        click.echo(f"  {line}" if line else "", err=True)
+        click.echo(f"  {line}" if line else "", err=True, color=colour)
     if error.hint:
-        click.echo(f"\n{click.style('hint', fg='cyan', bold=True)}: {error.hint}", err=True)
+        word = click.style("hint", fg="cyan", bold=True)
+        click.echo(f"\n{word}: {error.hint}", err=True, color=colour)
+
+
+def _colour() -> bool | None:
+    """Return False where colours are unwanted; None leaves it to the terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -123,5 +132,4 @@ def main(ctx: click.Context, directory: Path | None) -> None:
     reconcile apply     buy it, wait for it, put it into the asset folder
     """
     ctx.obj = directory or Path()
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False
+    ctx.color = _colour()

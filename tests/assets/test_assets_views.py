@@ -8,17 +8,9 @@ from pathlib import Path
 import pytest
 from assets_examples import files_below, picture_bytes, stored
 
-from reconciler.assets.objects import ObjectStore
-from reconciler.assets.views import (
-    MAKERS,
-    Differences,
-    Maker,
-    ViewMode,
-    Views,
-    copy,
-    hard_link,
-    symbolic_link,
-)
+from reconciler.assets.making import MAKERS, Maker, View, copy, hard_link
+from reconciler.assets.objects import ObjectStore, object_path
+from reconciler.assets.views import Differences, ViewMode, Views
 from reconciler.errors import AssetError
 from reconciler.ids import Digest
 
@@ -43,7 +35,7 @@ class Tree:
         return (self.folder / path).read_bytes()
 
 
-def unsupported(_original: Path, _target: str, _place: Path) -> None:
+def unsupported(_view: View) -> None:
     """Be a file system without links."""
     raise OSError(errno.EPERM, "not here")
 
@@ -146,7 +138,7 @@ def _pipe(place: Path) -> None:
 def test_what_is_not_ours_is_reported_and_never_touched(
     tree: Tree, disturb: Callable[[Path], None], was_there: bool
 ) -> None:
-    """An edit, a link to elsewhere, a folder, a pipe: instead of a view, or before there was one."""
+    """An edit, a link to elsewhere, a folder, a pipe: instead of a view or before there was one."""
     wanted = {"a.png": tree.red, "b.png": tree.blue}
     if was_there:
         tree.views.write(wanted)
@@ -193,9 +185,7 @@ def test_no_view_leaves_through_a_folder_that_is_a_link(tree: Tree, exists: bool
     outside.mkdir()
     (tree.folder / "library").symlink_to(outside)
     if exists:
-        symbolic_link(
-            Path(), f"../.objects/{tree.red[:2]}/{tree.red[2:4]}/{tree.red}", outside / "a.png"
-        )
+        (outside / "a.png").symlink_to(f"../{object_path(tree.red)}")
     wanted = {"library/a.png": tree.red, "library/deep/b.png": tree.red}
     before = files_below(outside)
     everything = frozenset(wanted)
@@ -247,8 +237,8 @@ def test_changing_from_links_to_copies_makes_real_files(tmp_path: Path) -> None:
 def test_a_failing_disk_is_told_and_leaves_no_part(tmp_path: Path) -> None:
     """Only what a file system does not support is tried another way."""
 
-    def broken(_original: Path, _target: str, place: Path) -> None:
-        place.write_bytes(b"half")
+    def broken(view: View) -> None:
+        view.place.write_bytes(b"half")
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     tree = Tree(tmp_path, ViewMode.LINK, (broken, copy))

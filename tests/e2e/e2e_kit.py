@@ -1,15 +1,20 @@
 """What the end-to-end tests share: the real program, a sandbox in another process, a project."""
 
+import fcntl
 import json
 import os
+import pty
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,8 +108,78 @@ class Started:
 
     def kill(self) -> None:
         """End it as a dead machine does."""
-        self.signal(signal.SIGKILL)
+        if self.process.poll() is None:
+            self.signal(signal.SIGKILL)
         self.process.communicate(timeout=DEADLINE_S)
+
+
+class Terminal:
+    """A command in a pseudo-terminal: what a person sees, and can type."""
+
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 110, 0, 0))
+        self._before = termios.tcgetattr(theirs)
+        self._theirs = theirs
+        self._process = subprocess.Popen(
+            [RECONCILE, *arguments],
+            cwd=folder,
+            env={name: value for name, value in env.items() if name != "COLUMNS"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads
+        )
+        self.seen = ""
+
+    def _read(self) -> None:
+        ready, _, _ = select.select([self._ours], [], [], 0.05)
+        if ready:
+            with suppress(OSError):
+                self.seen += os.read(self._ours, 65536).decode(errors="replace")
+
+    def until(self, text: str) -> None:
+        """Wait until it has been shown; colours and cursor moves are looked through."""
+
+        def is_shown() -> bool:
+            self._read()
+            return text in uncoloured(self.seen)
+
+        wait_for(is_shown, f"{text!r} in {self.seen!r}")
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
+
+    def end(self) -> int:
+        """Wait for its end and return the exit code; the terminal must be as it was."""
+
+        def has_ended() -> bool:
+            self._read()
+            return self._process.poll() is not None
+
+        wait_for(has_ended, f"the end; {self.seen!r}")
+        for _ in range(3):
+            self._read()
+        assert "Traceback" not in self.seen, self.seen
+        assert termios.tcgetattr(self._theirs) == self._before
+        hidden, shown = self.seen.rfind("\x1b[?25l"), self.seen.rfind("\x1b[?25h")
+        assert shown >= hidden, "the cursor stays hidden"
+        return self._process.returncode
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(timeout=10)
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+def uncoloured(text: str) -> str:
+    """Return what remains when colours and cursor moves are taken out."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
 @dataclass(slots=True)
@@ -114,6 +189,7 @@ class Project:
     root: Path
     env: dict[str, str] = field(default_factory=dict)
     running: list[Started] = field(default_factory=list)
+    terminals: list["Terminal"] = field(default_factory=list)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
@@ -161,6 +237,12 @@ class Project:
         self.running.append(started)
         return started
 
+    def terminal(self, *arguments: str, **more: str) -> "Terminal":
+        """Start a command in a terminal of its own."""
+        terminal = Terminal(arguments, self.env | {"TERM": "xterm-256color"} | more, self.root)
+        self.terminals.append(terminal)
+        return terminal
+
     def close(self) -> None:
         """Let nothing live on."""
         for one in self.running:
@@ -169,6 +251,8 @@ class Project:
             for stream in (one.process.stdout, one.process.stderr):
                 if stream is not None:
                     stream.close()
+        for terminal in self.terminals:
+            terminal.close()
 
     @property
     def assets(self) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_kit import LIBRARY, Project, Shop, normal
+from e2e_kit import LIBRARY, Project, Ran, Shop, normal
 from PIL import Image
 
 pytest_plugins = ["e2e_fixtures"]
@@ -16,8 +16,8 @@ FIRST_PLAN = """\
 
 Plan: 3 tasks to buy, 9 pictures, $0.80; 0 in sync.
 """
-BOUGHT = ["text-to-image a quiet library inside a glass greenhouse", "upscale", "vary"]
 OLD = "a quiet library inside a glass greenhouse"
+BOUGHT = [f"text-to-image {OLD}", f"upscale {OLD}", "vary the same library at night"]
 
 
 def test_item_1_first_apply_gives_pictures_the_second_sends_nothing(
@@ -29,13 +29,10 @@ def test_item_1_first_apply_gives_pictures_the_second_sends_nothing(
     first = project("apply", "--yes").exits(0)
     assert first.out.startswith(FIRST_PLAN)
     assert normal(first.out).endswith("\nApplied: 3 bought for $0.80.\nPictures: ASSETS\n")
-    assert len(shop.charges()) == 3
+    assert shop.charges() == BOUGHT
 
     with shop.untouched():
-        second = project("apply").exits(0)
-        assert second == type(second)(
-            0, "No changes: 3 resources in sync, nothing to do.\n", ""
-        )
+        assert project("apply") == Ran(0, "No changes: 3 resources in sync, nothing to do.\n", "")
         assert project("plan", "--detailed-exitcode").exits(0).err == ""
 
 
@@ -131,9 +128,6 @@ def test_item_2_reformatted_or_moved_costs_nothing(project: Project, shop: Shop)
         project.spec(REFORMATTED, "deep/er/other")
         plan = project("plan", "--detailed-exitcode").exits(0)
         assert plan.out == "No changes: 3 resources in sync, nothing to do.\n"
-        project.spec(LIBRARY.replace("3:2\"\n", "3:2\"\n    stylize: 100\n"))
-        (project.root / "specs/deep/er/other.yaml").unlink()
-        assert project("plan", "--detailed-exitcode").exits(2).out != plan.out
 
 
 def test_item_2_renamed_is_moved_for_free(project: Project, shop: Shop) -> None:
@@ -143,15 +137,13 @@ def test_item_2_renamed_is_moved_for_free(project: Project, shop: Shop) -> None:
     project.spec(LIBRARY.replace("  library:\n", "  reading_room:\n"))
     with shop.untouched():
         plan = project("plan", "--detailed-exitcode").exits(3)
-        assert plan.out == (
-            " move  reading_room        imagine                            "
-            "  renamed (was library)\n"
-            " move  reading_room.night  vary strong of reading_room@1      "
-            "  renamed (was library.night)\n"
-            " move  reading_room.hero   upscale subtle of reading_room@2   "
-            "  renamed (was library.hero)\n"
-            "\nPlan: 0 tasks to buy; 3 move, 0 in sync.\n"
-        )
+        assert [" ".join(line.split()) for line in plan.out.splitlines()] == [
+            "move reading_room imagine renamed (was library)",
+            "move reading_room.night vary strong of reading_room@1 renamed (was library.night)",
+            "move reading_room.hero upscale subtle of reading_room@2 renamed (was library.hero)",
+            "",
+            "Plan: 0 tasks to buy; 3 move, 0 in sync.",
+        ]
         applied = project("apply").exits(0)
         assert "Applied: 3 done for free.\n" in applied.out
         assert project("apply").exits(0).out.startswith("No changes")
@@ -170,7 +162,7 @@ def test_item_3_a_new_pick_buys_the_followers_only(project: Project, shop: Shop)
         "\nPlan: 1 task to buy, 1 picture, $0.30; 1 view, 1 in sync.\n"
     )
     project("apply", "--yes").exits(0)
-    assert shop.charges() == sorted([*BOUGHT, "upscale"]) or len(shop.charges()) == 4
+    assert shop.charges() == sorted([*BOUGHT, f"upscale {OLD}"])
     library = project.manifest()["library"]
     assert library["digest"] == library["candidates"][2]["digest"]
     assert (project.assets / "library.png").resolve().name == library["digest"]

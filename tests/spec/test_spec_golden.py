@@ -3,7 +3,6 @@
 A line `#=== path` begins another file of the same project. Written anew with --update-golden.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,21 +14,14 @@ from reconciler.spec.load import load_config, load_specs
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 
 
-def files_of(path: Path) -> dict[str, bytes]:
-    """Return the files that a broken spec consists of, by name in the project."""
-    first, *others = re.split(rb"^#=== (\S+)\n", path.read_bytes(), flags=re.MULTILINE)
-    named = zip(others[::2], others[1::2], strict=True)
-    return {f"specs/{path.name}": first} | {name.decode(): text for name, text in named}
-
-
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
 def test_broken_spec(
     path: Path,
     golden: Callable[[Path, str], None],
-    project_of: Callable[[dict[str, bytes]], Path],
+    broken_project: Callable[[Path], Path],
 ) -> None:
     """Every rule has its message, its place and its hint."""
-    root = project_of(files_of(path))
+    root = broken_project(path)
 
     with pytest.raises((SpecProblemsError, ConfigProblemsError)) as raised:
         load_specs(root, load_config(root), cache=None)

@@ -224,7 +224,7 @@ def _edit(request: Edit) -> Iterator[Issue]:
         missing = ", ".join(f"`{name}`" for name in parts if name not in given)
         yield Issue(
             ("edit", given[0]),
-            f"APIXO documents mask, canvas and position together; {missing} is missing",
+            f"APIXO documents mask, canvas and position together; missing: {missing}",
             "give all three, or none to repaint the whole picture",
         )
     for position, area in enumerate(request.mask):
