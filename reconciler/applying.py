@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from reconciler.assets.objects import ObjectStore
-from reconciler.clients import connect
+from reconciler.clients import check_keys, connect
 from reconciler.config import CONFIG_FILE
 from reconciler.display import ViewDisplay
 from reconciler.engine.outcome import RunResult
@@ -40,8 +40,11 @@ class Desk(Protocol):
     def recovered(self, doubtful: list[Purchase]) -> None:
         """Hear what an earlier run left in doubt."""
 
+    def see(self, plan: Plan) -> None:
+        """See the plan, before anything can forbid it."""
+
     def approves(self, plan: Plan) -> bool:
-        """See the plan; say whether its work may begin. May raise UsageError."""
+        """Say whether the plan's work may begin. May raise UsageError."""
 
     def watch(self, plan: Plan) -> AbstractContextManager[Reporter]:
         """Return who watches the run."""
@@ -70,12 +73,14 @@ def apply(project: Project, wish: Wish, desk: Desk) -> RunResult | None:
             run = _Run(RunId(_new_id("run")), _now(), project, specs, store)
             desk.recovered(store.recover(run.id, run.started))
             plan = make(project, specs, gather(project, store, run_active=False), wish)
-            if not desk.approves(plan):
-                return None
+            desk.see(plan)
             if not plan.work():
                 _keep_manifest(run)
                 return RunResult(plan, ())
             _check_budget(run, plan)
+            check_keys(project, _providers(plan))
+            if not desk.approves(plan):
+                return None
             with desk.watch(plan) as reporter:
                 return _carry_out(run, plan, reporter)
 
@@ -96,7 +101,7 @@ def _carry_out(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
 async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
     stop = asyncio.Event()
     _listen(stop)
-    providers = {action.provider for action in plan.work() if action.resource and action.provider}
+    providers = _providers(plan)
     async with connect(run.project, providers) as connections:
         objects = ObjectStore(run.project.assets_path)
         shop = Workshop(
@@ -114,6 +119,10 @@ async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
             usual_seconds=_history(run.store, providers),
         )
         return await run_plan(plan, run.specs.resources, shop, stop)
+
+
+def _providers(plan: Plan) -> set[ProviderName]:
+    return {action.provider for action in plan.work() if action.resource and action.provider}
 
 
 def _history(

@@ -52,6 +52,12 @@ async def connect(project: Project, needed: Iterable[ProviderName]) -> AsyncIter
         yield Connections(channels, files)
 
 
+def check_keys(project: Project, needed: Iterable[ProviderName]) -> None:
+    """Raise ProviderError when a key is missing: before anybody is asked about money."""
+    for name in sorted(set(needed)):
+        _key(project.config.providers[name])
+
+
 def _key(config: ProviderConfig) -> str:
     """Return the API key from the environment; it is kept nowhere else."""
     if config.is_sandbox:

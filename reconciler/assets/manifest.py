@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from reconciler.assets.disk import disk_errors
-from reconciler.assets.naming import EXTENSIONS, standing, view_path
+from reconciler.assets.naming import EXTENSIONS, file_of, standing, stem
 from reconciler.ids import Address, CandidateNumber, ProviderName, TaskId
 from reconciler.purchase import Candidate, StoredPicture
 from reconciler.spec.resource import Parent
@@ -67,9 +67,11 @@ def write(folder: Path, text: str) -> bool:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
+    name = stem(entry.address)
     chosen = standing(entry.candidates, entry.pick)
+    is_alone = len(entry.candidates) == 1
     return {
-        **_picture(entry.address, chosen.picture if chosen else None, None),
+        **_picture(name, chosen.picture if chosen else None, None),
         "prompt": entry.prompt,
         "operation": entry.operation,
         "parent": entry.parent and entry.parent._asdict(),
@@ -78,20 +80,15 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "take": entry.take,
         "pick": entry.pick,
         "candidates": [
-            {"number": one.number, **_picture(entry.address, one.picture, _number(entry, one))}
+            {"number": one.number, **_picture(name, one.picture, None if is_alone else one.number)}
             for one in entry.candidates
             if one.picture is not None
         ],
     }
 
 
-def _number(entry: Entry, one: Candidate) -> CandidateNumber | None:
-    """Return the number in the candidate's file name: a lone one has none."""
-    return one.number if len(entry.candidates) > 1 else None
-
-
 def _picture(
-    address: Address, picture: StoredPicture | None, number: CandidateNumber | None
+    name: str, picture: StoredPicture | None, number: CandidateNumber | None
 ) -> dict[str, Any]:
     if picture is None:
         return dict.fromkeys(("digest", "media_type", "width", "height", "bytes", "path"))
@@ -101,7 +98,7 @@ def _picture(
         "width": picture.width,
         "height": picture.height,
         "bytes": picture.byte_count,
-        "path": str(view_path(address, EXTENSIONS[picture.media_type], number)),
+        "path": file_of(name, EXTENSIONS[picture.media_type], number),
     }
 
 

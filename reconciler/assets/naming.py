@@ -33,7 +33,7 @@ def view_path(
     address: Address, extension: str, candidate: CandidateNumber | None = None
 ) -> PurePosixPath:
     """Return the file, below the asset folder, that shows a resource or one of its candidates."""
-    return PurePosixPath(_file(stem(address), extension, candidate))
+    return PurePosixPath(file_of(stem(address), extension, candidate))
 
 
 def stem(address: Address) -> str:
@@ -43,6 +43,11 @@ def stem(address: Address) -> str:
     else:
         parts = (match[1] for match in _SEGMENT.finditer(address) if match.start() < len(address))
     return "/".join(map(_safe, parts))
+
+
+def file_of(name: str, extension: str, candidate: CandidateNumber | None) -> str:
+    """Return the file for a `stem`: the resource's own, or that of one of its candidates."""
+    return f"{name}.{extension}" if candidate is None else f"{name}.{candidate}.{extension}"
 
 
 def standing(candidates: Sequence[Candidate], pick: CandidateNumber | None) -> Candidate | None:
@@ -65,12 +70,12 @@ def wanted_files(
     files: dict[str, Digest] = {}
     if chosen is not None and chosen.picture is not None:
         extension = EXTENSIONS[chosen.picture.media_type]
-        files[_file(name, extension, None)] = chosen.picture.digest
+        files[file_of(name, extension, None)] = chosen.picture.digest
     if len(candidates) > 1:
         for one in candidates:
             if one.picture is not None:
                 extension = EXTENSIONS[one.picture.media_type]
-                files[_file(name, extension, one.number)] = one.picture.digest
+                files[file_of(name, extension, one.number)] = one.picture.digest
     return files
 
 
@@ -85,10 +90,6 @@ def find_collisions(addresses: Iterable[Address]) -> Mapping[str, tuple[Address,
     return {
         stem(group[0]): tuple(sorted(group)) for group in wanting.values() if len(set(group)) > 1
     }
-
-
-def _file(name: str, extension: str, candidate: CandidateNumber | None) -> str:
-    return f"{name}.{extension}" if candidate is None else f"{name}.{candidate}.{extension}"
 
 
 def _safe(segment: str) -> str:

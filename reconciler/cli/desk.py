@@ -44,12 +44,15 @@ class PersonDesk(_Desk):
                 err=True,
             )
 
-    def approves(self, plan: Plan) -> bool:
-        """Print the plan; ask if it spends money and nobody said yes already."""
+    def see(self, plan: Plan) -> None:
+        """Print the plan."""
         for line in render.lines(plan, paint=colour):
             say(line)
         if self._project.is_rehearsal and plan.work():
             say("A rehearsal: the sandbox draws these pictures, nothing is spent.")
+
+    def approves(self, plan: Plan) -> bool:
+        """Ask if it spends money and nobody said yes already."""
         if self._assume_yes or not self._costs_money(plan):
             return True
         return _ask(plan.tally())
@@ -78,11 +81,14 @@ class JsonDesk(_Desk):
     def recovered(self, doubtful: list[Purchase]) -> None:
         """Say nothing: the plan lists doubts."""
 
+    def see(self, plan: Plan) -> None:
+        """Print the plan as the first event."""
+        click.echo(_line({"event": "plan", "plan": render.as_json(plan)}))
+
     def approves(self, plan: Plan) -> bool:
         """Refuse to spend money without --yes."""
         if not self._assume_yes and self._costs_money(plan):
             raise _needs_yes(plan.tally())
-        click.echo(_line({"event": "plan", "plan": render.as_json(plan)}))
         return True
 
     def watch(self, plan: Plan) -> AbstractContextManager[Reporter]:  # noqa: ARG002 - the protocol
@@ -102,6 +108,9 @@ class SilentDesk:
 
     def recovered(self, doubtful: list[Purchase]) -> None:
         """Say nothing: the plan lists doubts."""
+
+    def see(self, plan: Plan) -> None:
+        """Say nothing: what is fetched is told as it comes."""
 
     def approves(self, plan: Plan) -> bool:
         """Agree to whatever costs nothing."""

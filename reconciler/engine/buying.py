@@ -108,7 +108,7 @@ def _settle(purchase: Purchase, channel: Channel) -> None:
     """Stop all submissions when the answer shows that no other one can succeed."""
     failure = purchase.failure
     if purchase.phase is Phase.REJECTED and failure and failure.kind.stops_provider:
-        channel.halted = f"{channel.name} refuses everything: {failure.code} {failure.message}"
+        channel.halt(f"{channel.name} refuses everything: {failure.code} {failure.message}")
 
 
 def _give_up(
@@ -116,11 +116,12 @@ def _give_up(
 ) -> Unfinished:
     tracked.record(Withdrawn())
     if not is_limit:
-        channel.halted = f"{channel.name} cannot be used now: {verdict.detail}"
+        channel.halt(f"{channel.name} cannot be used now: {verdict.detail}")
+    check = "check `base_url` and the network, then " if isinstance(verdict, NotSent) else ""
     return Unfinished(
         Ending.NOT_SENT,
         f"{channel.name}: {verdict.detail}",
-        "nothing was accepted and nothing is charged; run apply again later",
+        f"nothing was accepted and nothing is charged; {check}run apply again later",
     )
 
 

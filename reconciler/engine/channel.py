@@ -5,6 +5,7 @@ the server has just closed would look like a lost answer. The key goes to the AP
 nowhere else; results are downloaded by another client that never has it.
 """
 
+import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -75,6 +76,11 @@ class Channel:
         self._client = client
         self._manner = manner
 
+    def halt(self, why: str) -> None:
+        """Submit nothing more in this run; whoever waits for a turn learns it at once."""
+        self.halted = why
+        self.pace.open()
+
     def cadence(self, request: Request, lineage: Lineage) -> Cadence:
         """Return when to poll, in wall-clock seconds."""
         documented = self.adapter.cadence(request, lineage)
@@ -93,7 +99,7 @@ class Channel:
         try:
             return await self._converse(self.adapter.submit(order))
         except _NEVER_SENT as error:
-            return NotSent(f"no connection: {_words(error)}")
+            return NotSent(f"no connection to {self._client.base_url.host}: {_words(error)}")
         except _LOST as error:
             return AnswerLost(f"no answer: {_words(error)}")
 
@@ -139,7 +145,8 @@ def _scaled(span: tuple[float, float], haste: float) -> tuple[float, float]:
 
 def _words(error: Exception) -> str:
     """An exception's words, or its kind where it has none; neither ever holds a header."""
-    return " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(error))
+    return " ".join(text.split()) or type(error).__name__
 
 
 def _retry_after(response: httpx.Response) -> float | None:

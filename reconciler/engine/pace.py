@@ -4,9 +4,11 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 
 _MINUTE = 60.0
 _LONGEST_WAIT = 30.0
+_GROWING_TRIES = 3
 
 
 class Pace:
@@ -16,18 +18,25 @@ class Pace:
     """
 
     def __init__(self, per_minute: float, haste: float = 1.0) -> None:
-        self._per_minute = per_minute
-        self._window = _MINUTE / haste
+        self._most = max(1, int(per_minute))
+        self._window = _MINUTE * max(1.0, 1 / per_minute) / haste  # half a request: one in two
         self._passed: deque[float] = deque()
         self._paused_until = 0.0
         self._door = asyncio.Lock()
+        self._opened = asyncio.Event()
 
     async def turn(self) -> None:
-        """Return when the caller may send one request."""
+        """Return when the caller may send one request, or when nobody has to wait any more."""
         async with self._door:  # first come, first served
-            while (delay := self._delay()) > 0:  # noqa: ASYNC110 - waits for a time, not for an event
-                await asyncio.sleep(delay)
+            while not self._opened.is_set() and (delay := self._delay()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay):
+                        await self._opened.wait()
             self._passed.append(_now())
+
+    def open(self) -> None:
+        """Let everybody pass from now on: nobody who comes through will send anything."""
+        self._opened.set()
 
     def pause(self, seconds: float) -> None:
         """Let nobody pass for so long: the API said that it is too much."""
@@ -37,7 +46,7 @@ class Pace:
         now = _now()
         while self._passed and self._passed[0] <= now - self._window:
             self._passed.popleft()
-        full = len(self._passed) >= self._per_minute
+        full = len(self._passed) >= self._most
         next_free = self._passed[0] + self._window if full else now
         return max(next_free, self._paused_until) - now
 
@@ -60,7 +69,8 @@ class Slots:
 def backoff(tries: int) -> Iterator[float]:
     """Yield the waits in seconds between `tries` attempts: 1, 4, 16, 30, 30, up to 25 % longer."""
     for attempt in range(tries - 1):
-        yield min(4.0**attempt, _LONGEST_WAIT) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
+        grown = 4.0 ** min(attempt, _GROWING_TRIES)
+        yield min(grown, _LONGEST_WAIT) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
 
 
 def jittered(interval: tuple[float, float]) -> float:

@@ -16,7 +16,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 BIN = Path(sys.executable).parent
@@ -72,9 +74,8 @@ class Ran:
         return [json.loads(line) for line in self.out.splitlines()]
 
     def fails(self, code: int, *words: str) -> "Ran":
-        """Check a refusal: nothing on stdout, `error: … hint: …` with these words on stderr."""
+        """Check a refusal: `error: … hint: …` with these words on standard error."""
         self.exits(code)
-        assert self.out == ""
         assert self.err.startswith("error: "), self.err
         assert "\nhint: " in self.err, self.err
         for word in words:
@@ -276,6 +277,32 @@ class Project:
         found = (path for path in self.assets.rglob("*") if not path.is_dir())
         names = (path.relative_to(self.assets) for path in found)
         return sorted(str(one) for one in names if one.parts[0] not in (".objects", MANIFEST))
+
+
+@contextmanager
+def web_server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[str, list[str]]]:
+    """Serve every request with `answer`; yield the base URL and what was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer(self)
+
+        do_POST = do_GET  # noqa: N815 - http.server's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its signature
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/api/v1", asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 MANIFEST = "manifest.json"

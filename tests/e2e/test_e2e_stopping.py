@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import suppress
 
 import pytest
-from e2e_kit import KEY_NAME, Project, Shop, wait_for
+from e2e_kit import Project, Shop, wait_for
 
 pytest_plugins = ["e2e_fixtures"]
 
@@ -235,21 +235,3 @@ def test_a_second_run_is_refused_and_a_killed_one_leaves_no_lock(
     assert "A run is active" not in project("status").exits(0).out
     project("apply", "--yes").exits(0)
     assert len(shop.charges()) == 3
-
-
-def test_the_key_is_nowhere(project: Project, shop: Shop, key: str) -> None:
-    """Not in what is printed, not in any file of the project, not at the file host."""
-    project.spec(FIVE.replace("glass elk", "elk [sandbox: SensitiveContentDetected]"))
-    shop.faults(
-        {"where": "submit", "action": "status", "status": 500, "prompt_contains": "owl"},
-        {"where": "submit", "action": "drop_after", "prompt_contains": "fox"},
-    )
-    ran = [project("apply", "--yes"), project("apply", "--yes", "--json"), project("show", "owl")]
-    ran += [project("log"), project("log", "--json"), project("status"), project("verify")]
-    ran.append(project("apply", "--yes", env={KEY_NAME: f"{key}\n{key}ä"}))
-    printed = "".join(one.out + one.err for one in ran)
-    assert key not in printed
-    files = [path for path in project.root.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".db" for path in files)
-    assert [path for path in files if key.encode() in path.read_bytes()] == []
-    assert shop.leaks() == []

@@ -256,7 +256,7 @@ def came_home(action: Action, key: TakeKey) -> Purchase:
         purchase,
         phase=Phase.STORED,
         task_id=purchase.task_id or TaskId("task_new"),
-        links_expire_at=NOW + timedelta(days=1),
+        links_expire_at=purchase.links_expire_at or NOW + timedelta(days=1),
         candidates=tuple(
             Candidate(number, f"https://file.apixo.ai/{number}", picture_of(key, number))
             for number in numbers_of

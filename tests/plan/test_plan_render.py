@@ -190,8 +190,8 @@ def test_paint() -> None:
     }
 
 
-def test_no_line_ends_in_space_before_its_reason_is_told() -> None:
-    """Every action has one line, and every line ends with its reason."""
+def test_every_action_has_a_line_that_ends_with_its_reason() -> None:
+    """One line each, without trailing space, before the empty line and the tally."""
     plan = plan_of(STORY)
     shown = list(render.lines(plan))
 

@@ -315,7 +315,7 @@ BROKEN: dict[str, tuple[Request, Issue]] = {
         replace(EDIT, mask=(AREA,)),
         Issue(
             ("edit", "mask"),
-            "APIXO documents mask, canvas and position together; `canvas`, `position` is missing",
+            "APIXO documents mask, canvas and position together; missing: `canvas`, `position`",
             "give all three, or none to repaint the whole picture",
         ),
     ),
@@ -323,7 +323,7 @@ BROKEN: dict[str, tuple[Request, Issue]] = {
         replace(EDIT, canvas=Size(10, 10), position=Placement(5, 5, 0, 0)),
         Issue(
             ("edit", "canvas"),
-            "APIXO documents mask, canvas and position together; `mask` is missing",
+            "APIXO documents mask, canvas and position together; missing: `mask`",
             "give all three, or none to repaint the whole picture",
         ),
     ),

@@ -1,0 +1,497 @@
+"""A project, the engine and the sandbox it buys from, all in virtual time.
+
+Nothing of ours is replaced. Only the surroundings are: time, the network between engine and sandbox
+(which takes a while, keeps time-outs and can refuse), and a process that may die at any step.
+"""
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+from virtual_time import Fate, VirtualLoop
+
+from reconciler.assets.objects import ObjectStore
+from reconciler.assets.views import ViewMode, Views
+from reconciler.display import ViewDisplay
+from reconciler.engine.channel import Channel, Manner
+from reconciler.engine.outcome import Ending, Outcome, RunResult
+from reconciler.engine.progress import Happening
+from reconciler.engine.scheduler import run_plan
+from reconciler.engine.workshop import Workshop
+from reconciler.ids import Address, CandidateNumber, Digest, IntentId, ProviderName, RunId
+from reconciler.plan.actions import Action, Plan
+from reconciler.plan.decide import make_plan
+from reconciler.plan.owned import Owned, Shown
+from reconciler.plan.pricing import Seller
+from reconciler.plan.select import Selection
+from reconciler.providers import PROVIDERS
+from reconciler.purchase import Event, Phase, Purchase
+from reconciler.sandbox import Fault, Sandbox, SandboxSettings
+from reconciler.sandbox.faults import Action as Misdeed
+from reconciler.sandbox.faults import Place
+from reconciler.sandbox.ledger import EntryKind
+from reconciler.spec.request import (
+    Edit,
+    Imagine,
+    Request,
+    Reroll,
+    Speed,
+    Strength,
+    Upscale,
+    Upscaler,
+    Vary,
+    canonical,
+    operation_of,
+)
+from reconciler.spec.resource import Parent, Resource, TakeKey
+from reconciler.state.records import ViewRecord
+from reconciler.state.store import Limits, Store
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+APIXO = ProviderName("apixo")
+OTHER = ProviderName("other")
+PLENTY = Manner(requests_per_minute=1000, concurrent=50)
+SLOTS = 8
+
+
+def image(address: str, speed: Speed = Speed.FAST, **rest: Any) -> Resource:
+    """Return a root image whose prompt is its address."""
+    return _resource(address, Imagine(address, speed=speed), None, **rest)
+
+
+def vary(address: str, parent: str, of: int | None = 1, **rest: Any) -> Resource:
+    """Return a variation whose prompt is its address."""
+    return _resource(address, Vary(Strength.STRONG, address), _parent(parent, of), **rest)
+
+
+def upscale(address: str, parent: str, of: int | None = 1, **rest: Any) -> Resource:
+    """Return an upscale; the sandbox calls it by its parent's prompt."""
+    return _resource(address, Upscale(Upscaler.DOUBLE), _parent(parent, of), **rest)
+
+
+def reroll(address: str, parent: str, **rest: Any) -> Resource:
+    """Return a reroll; the sandbox calls it by its parent's prompt."""
+    return _resource(address, Reroll(), _parent(parent, None), **rest)
+
+
+def edit(address: str, parent: str, of: int | None = 1, **rest: Any) -> Resource:
+    """Return an edit of a parent's candidate, whose prompt is its address."""
+    return _resource(address, Edit(address, speed=Speed.FAST), _parent(parent, of), **rest)
+
+
+def _parent(address: str, of: int | None) -> Parent:
+    return Parent(Address(address), CandidateNumber(of) if of else None)
+
+
+def _resource(address: str, request: Request, parent: Parent | None, **rest: Any) -> Resource:
+    given = {"provider": APIXO, "pick": None, "take": 1, "file": "specs/a.yaml", **rest}
+    return Resource(
+        Address(address),
+        operation=operation_of(request),
+        canonical=canonical(request),
+        parent=parent,
+        path=("images", address),
+        **given,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request as the network saw it. `about` is a prompt, a task id or a path."""
+
+    at: float
+    method: str
+    about: str
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The network to the sandbox: each way takes a while, and time-outs count."""
+
+    def __init__(self, world: "World", fate: Fate) -> None:
+        self._world = world
+        self._fate = fate
+        self._sandbox = httpx.ASGITransport(world.sandbox.app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request over and its answer back."""
+        self._fate.step("before_request")
+        self._world.visits.append(Visit(self._world.seconds(), request.method, _about(request)))
+        if self._world.refuses(request):
+            raise httpx.ConnectError("connection refused", request=request)
+        try:
+            async with asyncio.timeout(request.extensions["timeout"]["read"]):
+                await asyncio.sleep(self._world.latency)
+                self._fate.live()
+                response = await self._sandbox.handle_async_request(request)
+                await asyncio.sleep(self._world.latency)
+        except TimeoutError:
+            raise httpx.ReadTimeout("read timed out", request=request) from None
+        self._fate.step("after_request")
+        return response
+
+
+def _about(request: httpx.Request) -> str:
+    if request.method == "POST":
+        asked = json.loads(request.content)["input"]
+        return str(asked.get("prompt") or asked.get("remixPrompt") or asked["mode"])
+    task_ids = parse_qs(request.url.query.decode()).get("taskId", [request.url.path])
+    return task_ids[0]
+
+
+class MortalStore(Store):
+    """The store of a process that may die at any write: right before it, or right after."""
+
+    fate: Fate
+
+    def intend(self, purchase: Purchase, limits: Limits, run: RunId) -> None:
+        """Write, or die."""
+        with self._mortal():
+            super().intend(purchase, limits, run)
+
+    def record(self, before: Purchase, event: Event, now: datetime, run: RunId) -> Purchase:
+        """Write, or die."""
+        with self._mortal():
+            return super().record(before, event, now, run)
+
+    def set_view(self, *views: ViewRecord, now: datetime, run: RunId) -> None:
+        """Write, or die."""
+        with self._mortal():
+            super().set_view(*views, now=now, run=run)
+
+    @contextmanager
+    def _mortal(self) -> Iterator[None]:
+        self.fate.step("before_commit")
+        yield
+        self.fate.commits += 1
+        self.fate.step("after_commit")
+
+
+class MortalObjects(ObjectStore):
+    """The objects of a process that may die: it keeps nothing more after that."""
+
+    fate: Fate
+
+    def keep(self, part: Path, digest: Digest) -> None:
+        """Keep, unless dead."""
+        self.fate.live()
+        super().keep(part, digest)
+
+
+class Diary:
+    """A reporter that remembers everything, with the virtual time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.entries: list[tuple[float, Happening]] = []
+
+    def report(self, happening: Happening) -> None:
+        """Take note, as JSON would have to."""
+        json.dumps(dict(happening.data))
+        self.entries.append((self._clock(), happening))
+
+    def all(self, kind: str, address: str | None = None) -> list[tuple[float, Happening]]:
+        """Return everything of a kind, oldest first."""
+        return [
+            (at, one)
+            for at, one in self.entries
+            if one.kind.value == kind and address in (None, one.address)
+        ]
+
+    def when(self, kind: str, address: str) -> float:
+        """Return when that happened first."""
+        return self.all(kind, address)[0][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One `apply`: its plan, how it ended, and how long it took in virtual seconds.
+
+    `left_tasks` counts asyncio tasks that were still there afterwards.
+    """
+
+    plan: Plan
+    result: RunResult
+    diary: Diary
+    took: float
+    left_tasks: int
+    doubtful: tuple[Purchase, ...]
+
+    def outcome(self, address: str) -> Outcome:
+        """Return the outcome of an address, which must be the only one."""
+        (found,) = [one for one in self.result.outcomes if one.address == address]
+        return found
+
+    def ending(self, address: str) -> Ending:
+        """Return how an address ended."""
+        return self.outcome(address).ending
+
+    def endings(self) -> dict[str, Ending]:
+        """Return how every address ended."""
+        return {one.address: one.ending for one in self.result.outcomes}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How one run is to be made; `stop_at` is when Ctrl-C comes, in seconds after the start."""
+
+    stop_at: float | None = None
+    fate: Fate = field(default_factory=Fate)
+    retry_failed: bool = False
+    limits: Limits | None = None
+
+
+class World:
+    """A project folder, an account at the sandbox, and the time: what a run leaves behind.
+
+    `latency` is the network's, in seconds each way; `refuses` says which requests find nobody.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *resources: Resource,
+        manner: Manner = PLENTY,
+        store: type[MortalStore] = MortalStore,
+        objects: type[MortalObjects] = MortalObjects,
+        **settings: Any,
+    ) -> None:
+        self.folder = folder
+        self.resources = {one.address: one for one in resources}
+        self.manner = manner
+        self.latency = 0.05
+        self.thread_seconds = 0.01
+        self.timeout = httpx.Timeout(60.0)
+        self.visits: list[Visit] = []
+        self.refuses: Callable[[httpx.Request], bool] = lambda _request: False
+        self._kinds = (store, objects)
+        self._elapsed = 0.0
+        self._loop: VirtualLoop | None = None
+        self._runs = itertools.count(1)
+        self._intents = itertools.count(1)
+        usual = {"requests_per_minute": None, "concurrent": None, "long_side": 16}
+        self.sandbox = Sandbox(
+            SandboxSettings(
+                database=folder / "sandbox.db", clock=self.clock, **{**usual, **settings}
+            )
+        )
+
+    def seconds(self) -> float:
+        """Return virtual seconds since the world began."""
+        return self._elapsed if self._loop is None else self._loop.time()
+
+    def now(self) -> datetime:
+        """Return the moment, which engine and sandbox share."""
+        return START + timedelta(seconds=self.seconds())
+
+    def clock(self) -> float:
+        """Return the moment as epoch seconds."""
+        return START.timestamp() + self.seconds()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass while nobody works."""
+        self._elapsed += seconds
+
+    def order(self, where: Place, misdeed: Misdeed, **rule: Any) -> None:
+        """Order a fault of the sandbox."""
+        self.sandbox.order(Fault(where, misdeed, **rule))
+
+    def calm(self) -> None:
+        """Forget every fault."""
+        self.sandbox._desk.script.clear()
+        self.refuses = lambda _request: False
+
+    def apply(self, **wishes: Any) -> Run:
+        """Recover, plan and run, as `reconcile apply` does. Raises what the run raises, or Crash."""
+        wish = Wish(**wishes)
+        run = RunId(f"run-{next(self._runs)}")
+        with self._kinds[0].open(self.folder / "state.db") as store:
+            store.fate = wish.fate
+            doubtful = tuple(store.recover(run, self.now()))
+            plan = self._plan(store, retry_failed=wish.retry_failed)
+            store.start_run(run, self.now())
+            return self._carry_out(plan, run, store, wish, doubtful)
+
+    def plan(self, *, retry_failed: bool = False) -> Plan:
+        """Return what `reconcile plan` shows now."""
+        with self.archive() as store:
+            return self._plan(store, retry_failed=retry_failed)
+
+    def action(self, address: str) -> Action | None:
+        """Return the plan's line for an address; None where it is in sync."""
+        return next((one for one in self.plan().actions if one.address == address), None)
+
+    def archive(self) -> Store:
+        """Open the state for reading."""
+        return Store.open(self.folder / "state.db", read_only=True)
+
+    def attempts(self) -> list[Purchase]:
+        """Return every attempt on record."""
+        with self.archive() as store:
+            return [one for key in store.latest() for one in store.attempts(key)]
+
+    def purchase(self, address: str) -> Purchase:
+        """Return the latest purchase under an address."""
+        with self.archive() as store:
+            return store.by_address(Address(address))[-1]
+
+    def phase(self, address: str) -> Phase:
+        """Return the phase of the latest purchase under an address."""
+        return self.purchase(address).phase
+
+    def owned_pictures(self, address: str) -> int:
+        """Return how many pictures of an address are on record and on disk."""
+        objects = ObjectStore(self.folder / "assets")
+        pictures = [one.picture for one in self.purchase(address).candidates if one.picture]
+        return len(pictures) - len(objects.missing(one.digest for one in pictures))
+
+    def charges(self) -> Counter[str]:
+        """Return how often each `mode:prompt` was charged."""
+        ledger = self.sandbox.ledger()
+        return Counter(
+            f"{one.mode}:{one.prompt}" for one in ledger if one.kind is EntryKind.CHARGE
+        )
+
+    def charged(self, address: str) -> int:
+        """Return how often an image, a variation or an edit was charged."""
+        return sum(n for name, n in self.charges().items() if name.endswith(f":{address}"))
+
+    def submissions(self) -> list[Visit]:
+        """Return every submission that left."""
+        return [one for one in self.visits if one.method == "POST"]
+
+    def polls(self, task_id: str | None) -> list[float]:
+        """Return when a task was asked for."""
+        return [one.at for one in self.visits if one.method == "GET" and one.about == task_id]
+
+    def _objects(self, fate: Fate) -> MortalObjects:
+        objects = self._kinds[1](self.folder / "assets")
+        objects.fate = fate
+        return objects
+
+    def _plan(self, store: Store, *, retry_failed: bool) -> Plan:
+        objects, purchases, views = self._objects(Fate()), store.latest(), store.views()
+        held = [one.picture for each in purchases.values() for one in each.candidates]
+        files = {path: one for view in views.values() for path, one in view.files.items()}
+        differences = self._views(objects).missing_or_foreign(files)
+        owned = Owned(
+            now=self.now(),
+            purchases=purchases,
+            shown={address: _shown(view) for address, view in views.items()},
+            lost=objects.missing(one.digest for one in held if one),
+            stale_files=differences.missing,
+            foreign_files=differences.foreign,
+        )
+        sellers = {name: Seller(PROVIDERS["apixo"], {}) for name in (APIXO, OTHER)}
+        return make_plan(self.resources, owned, sellers, Selection(), retry_failed=retry_failed)
+
+    def _views(self, objects: ObjectStore) -> Views:
+        return Views(self.folder / "assets", objects, ViewMode.LINK)
+
+    def _carry_out(
+        self,
+        plan: Plan,
+        run: RunId,
+        store: MortalStore,
+        wish: Wish,
+        doubtful: tuple[Purchase, ...],
+    ) -> Run:
+        began, diary = self._elapsed, Diary(self.seconds)
+        loop = self._loop = VirtualLoop(began, self.thread_seconds)
+
+        async def work() -> Run:
+            stop = asyncio.Event()
+            _at(wish.stop_at, stop.set)
+            _at(wish.fate.at, _killer(wish.fate))
+            async with self._shop(run, store, diary, wish) as shop:
+                result = await run_plan(plan, self.resources, shop, stop)
+                took = self.seconds() - began
+                await asyncio.sleep(0)
+                left = len(asyncio.all_tasks()) - 1
+                while loop.threads:
+                    await asyncio.sleep(self.thread_seconds)
+            return Run(plan, result, diary, took, left, doubtful)
+
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                done = runner.run(work())
+        except asyncio.CancelledError:
+            wish.fate.live()
+            raise
+        finally:
+            self._elapsed, self._loop = loop.time(), None
+        wish.fate.live()
+        return done
+
+    @asynccontextmanager
+    async def _shop(
+        self, run: RunId, store: MortalStore, diary: Diary, wish: Wish
+    ) -> AsyncIterator[Workshop]:
+        objects = self._objects(wish.fate)
+        wire = Wire(self, wish.fate)
+        async with AsyncExitStack() as stack:
+            channels = {}
+            for name in (APIXO, OTHER):
+                client = httpx.AsyncClient(
+                    transport=wire,
+                    base_url="http://sandbox.test/api/v1",
+                    headers={"Authorization": f"Bearer {name}"},
+                    timeout=self.timeout,
+                )
+                await stack.enter_async_context(client)
+                channels[name] = Channel(name, PROVIDERS["apixo"], client, self.manner)
+            files = httpx.AsyncClient(transport=wire, timeout=self.timeout)
+            await stack.enter_async_context(files)
+            month = self.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            yield Workshop(
+                run=run,
+                store=store,
+                objects=objects,
+                display=ViewDisplay(self._views(objects), store, run, self.now),
+                channels=channels,
+                files=files,
+                download_slots=asyncio.Semaphore(SLOTS),
+                limits=wish.limits or Limits(None, self.now(), None, month),
+                reporter=diary,
+                now=self.now,
+                new_intent=lambda: IntentId(f"intent-{next(self._intents)}"),
+            )
+
+
+def _shown(view: ViewRecord) -> Shown:
+    return Shown(TakeKey(view.fingerprint, view.take), view.intent, view.pick, view.files)
+
+
+def _at(seconds: float | None, do: Callable[[], None]) -> None:
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, do)
+
+
+def _killer(fate: Fate) -> Callable[[], None]:
+    main = asyncio.current_task()
+
+    def kill() -> None:
+        fate.is_dead = True
+        if main is not None:
+            main.cancel()
+
+    return kill
+
+
+def descendants(world: World, address: str) -> set[str]:
+    """Return every address below one."""
+    below: set[str] = set()
+    parents: Mapping[Address, Resource] = world.resources
+    for one in parents.values():
+        if one.parent is not None and one.parent.address in (*below, address):
+            below.add(one.address)
+    return below
+
