@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ from reconciler.engine.outcome import RunResult
 from reconciler.engine.progress import Reporter
 from reconciler.engine.scheduler import run_plan
 from reconciler.engine.workshop import Workshop
-from reconciler.errors import BudgetError
+from reconciler.errors import BudgetError, ReconcilerError
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
 from reconciler.money import MicroUsd, format_usd
@@ -86,16 +86,26 @@ def apply(project: Project, wish: Wish, desk: Desk) -> RunResult | None:
 
 
 def _carry_out(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
-    ObjectStore(run.project.assets_path).clean_temporary()
+    _check_assets(run)
     run.store.start_run(run.id, run.started)
-    outcome = "failed"
     try:
         result = asyncio.run(_work(run, plan, reporter))
-        outcome = result.exit_code().name.lower()
-        return result
-    finally:
-        run.store.end_run(run.id, _now(), outcome)
-        _keep_manifest(run)
+    except BaseException:
+        with suppress(ReconcilerError):  # what broke the run may break this too, and says less
+            run.store.end_run(run.id, _now(), "failed")
+            _keep_manifest(run)
+        raise
+    run.store.end_run(run.id, _now(), result.exit_code().name.lower())
+    _keep_manifest(run)
+    return result
+
+
+def _check_assets(run: _Run) -> None:
+    """Raise AssetError where nothing can be stored: before anything is bought for it."""
+    objects = ObjectStore(run.project.assets_path)
+    objects.clean_temporary()
+    with objects.incoming():
+        pass
 
 
 async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
@@ -122,7 +132,9 @@ async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
 
 
 def _providers(plan: Plan) -> set[ProviderName]:
-    return {action.provider for action in plan.work() if action.resource and action.provider}
+    """Return who must be asked; names cost nothing and need nobody."""
+    remote = (action for action in plan.work() if action.verb.is_remote)
+    return {action.provider for action in remote if action.provider}
 
 
 def _history(

@@ -58,7 +58,7 @@ _STATES = {
 
 def state_of(action: Action) -> State:
     """Return the word for what a plan says about an address."""
-    if action.reason is Reason.FAILED_FOR_GOOD:
+    if action.reason in (Reason.FAILED_FOR_GOOD, Reason.FAILED_OFTEN):
         return State.FAILED
     return _STATES[action.verb]
 
@@ -137,6 +137,17 @@ def portray(project: Project, name: str) -> Portrait:
             takes,
             store.log(address),
         )
+
+
+def history(project: Project, name: str | None, limit: int | None) -> tuple[EventRecord, ...]:
+    """Return what happened, to one address or to all. Raises UsageError for an unknown one."""
+    with Store.open(project.state_path, read_only=True) as store:
+        events = store.log(Address(name) if name is not None else None, limit)
+    if name is not None and not events:
+        specs = project.load()
+        if Address(name) not in specs.resources:
+            raise _unknown(name, specs)
+    return events
 
 
 def _takes(store: Store, address: Address, view: ViewRecord | None) -> tuple[Purchase, ...]:

@@ -14,7 +14,6 @@ the request leaves. Whoever finds `submitting` without a live run knows that the
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from itertools import count
 
 from reconciler.ids import (
     Address,
@@ -208,9 +207,12 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The task succeeded. `urls` in candidate order; they work until `links_expire_at`."""
+    """The task succeeded. `urls` in candidate order; they work until `links_expire_at`.
 
-    urls: tuple[str, ...]
+    None stands where a candidate was not delivered: the others keep their numbers.
+    """
+
+    urls: tuple[str | None, ...]
     links_expire_at: datetime
     follow_ups: tuple[FollowUp, ...] | None
 
@@ -283,17 +285,15 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
 def _delivered(purchase: Purchase, event: Delivered) -> Purchase:
     """The links may come again, even fewer of them; what is stored stays."""
     owned = {one.number: one.picture for one in purchase.candidates}
-    linked = tuple(
-        Candidate(number, url, owned.get(number))
-        for number, url in zip(map(CandidateNumber, count(1)), event.urls, strict=False)
-    )
-    beyond = (one for one in purchase.candidates if one.picture and one.number > len(linked))
+    links = {CandidateNumber(number): url for number, url in enumerate(event.urls, 1) if url}
+    linked = (Candidate(number, url, owned.get(number)) for number, url in links.items())
+    unlinked = (one for one in purchase.candidates if one.picture and one.number not in links)
     return replace(
         purchase,
         phase=purchase.phase if purchase.phase is Phase.STORED else Phase.SUCCEEDED,
         links_expire_at=event.links_expire_at,
         follow_ups=event.follow_ups,
-        candidates=(*linked, *beyond),
+        candidates=tuple(sorted((*linked, *unlinked), key=lambda one: one.number)),
     )
 
 

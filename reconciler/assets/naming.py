@@ -23,6 +23,7 @@ EXTENSIONS = MappingProxyType(
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _SEGMENT = re.compile(r"((?:[^.\[]|\[[^\]]*\]|\[)*)(?:\.|\Z)")
 _RATIO = re.compile(r"(?<=\d):(?=\d)")
+_END_SPACES = re.compile(r"\A +| +\Z")
 _READABLE = frozenset("_-=,[]+@.() ")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 _LONGEST = 180
@@ -101,15 +102,14 @@ def _safe(segment: str) -> str:
 
 
 def _encoded(segment: str) -> str:
-    """Encode what is not readable, and dots and spaces where they would have a meaning.
+    """Encode what is not readable, and spaces at the ends, which Windows drops.
 
-    A dot is only free inside brackets: elsewhere it could pass for a candidate's number.
+    Dots need no care: an address has them inside brackets only, so never at an end, and none can
+    pass for the one before a candidate's number.
     """
     with_ratios = _RATIO.sub("x", unicodedata.normalize("NFC", segment))
     text = "".join(map(_readable, with_ratios))
-    if not text.endswith("]") or text.startswith((".", " ")):
-        text = text.replace(".", _percent(".")).replace(" ", _percent(" "))
-    return text or "%"
+    return _END_SPACES.sub(lambda match: _percent(match[0]), text) or "%"
 
 
 def _readable(character: str) -> str:

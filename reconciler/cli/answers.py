@@ -225,6 +225,8 @@ def _short(value: Any) -> str:
     match value:
         case {"digest": str(digest)}:
             return digest[:12]
+        case {"code": str(code), "message": str(message)}:
+            return f"{code}: {message}"
         case list():
             return str(len(value))
         case str() if len(value) == _DIGEST_LENGTH and " " not in value:

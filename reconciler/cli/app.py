@@ -66,8 +66,11 @@ class LazyGroup(click.Group):
         except ReconcilerError as error:
             print_error(error)
             return error.exit_code
-        except click.ClickException as error:
+        except click.exceptions.NoArgsIsHelpError as error:
             error.show()
+            return ExitCode.ERROR
+        except click.ClickException as error:
+            print_error(_from_the_command_line(error))
             return ExitCode.ERROR
         except (click.Abort, KeyboardInterrupt):
             line = "\n" if sys.stderr.isatty() else ""  # the cursor may stand behind a question
@@ -87,6 +90,14 @@ def _nearest(name: str) -> str:
 
     near = get_close_matches(name, _COMMANDS, n=1)
     return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _from_the_command_line(error: click.ClickException) -> ReconcilerError:
+    """Click's words in the form of all our errors."""
+    words = error.format_message().rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "reconcile"
+    return ReconcilerError(words[:1].lower() + words[1:], hint=f"`{path} --help` shows what it takes")
 
 
 def _from_the_system(error: OSError) -> ReconcilerError:

@@ -85,14 +85,11 @@ def log_command(
     """Show what happened, oldest first; to one ADDRESS, or to all."""
     from reconciler.cli.answers import event_json_line, event_line
     from reconciler.cli.console import say
-    from reconciler.ids import Address
+    from reconciler.looking import history
     from reconciler.planning import open_project
-    from reconciler.state.store import Store
 
-    project = open_project(directory, rehearse=rehearse)
-    with Store.open(project.state_path, read_only=True) as store:
-        for event in store.log(Address(address) if address else None, limit):
-            say(event_json_line(event) if as_json else event_line(event))
+    for event in history(open_project(directory, rehearse=rehearse), address, limit):
+        say(event_json_line(event) if as_json else event_line(event))
 
 
 @click.command("schema")

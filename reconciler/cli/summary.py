@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.engine.outcome import Ending, Outcome, RunResult
+from reconciler.engine.outcome import Ending, Outcome, RunResult, spent
 from reconciler.money import format_usd
 from reconciler.plan.actions import Verb
 from reconciler.project import Project
@@ -54,15 +54,20 @@ def _diagnostic(outcome: Outcome, project: Project, message: str) -> Diagnostic 
 
 
 def _sums(result: RunResult) -> str:
-    bought = len(result.bought())
-    parts = [f"{bought} bought for {format_usd(result.spent())}"] if bought else []
-    free = [one for one in result.outcomes if one.ending is Ending.DONE and _is_free(one)]
-    parts += [f"{len(free)} done for free"] if free else []
-    for ending in Ending:
-        count = sum(one.ending is ending for one in result.outcomes)
-        if count and ending is not Ending.DONE:
-            parts.append(f"{count} {ending}")
-    return f"Applied: {', '.join(parts) or 'nothing'}."
+    """Return the last line: each ending once, with the money that went into it."""
+    done = [one for one in result.outcomes if one.ending is Ending.DONE]
+    free = sum(_is_free(one) for one in done)
+    bought, paid = len(done) - free, spent(one.purchase for one in done if not _is_free(one))
+    parts = [f"{bought} bought for {format_usd(paid)}"] if bought else []
+    parts += [f"{free} done for free"] if free else []
+    parts += [_counted(result, ending) for ending in Ending if ending is not Ending.DONE]
+    return f"Applied: {', '.join(filter(None, parts)) or 'nothing'}."
+
+
+def _counted(result: RunResult, ending: Ending) -> str:
+    count = sum(one.ending is ending for one in result.outcomes)
+    paid = spent(one.purchase for one in result.bought() if one.ending is ending)
+    return f"{count} {ending}{f' ({format_usd(paid)})' if paid else ''}" if count else ""
 
 
 def _is_free(outcome: Outcome) -> bool:

@@ -27,17 +27,22 @@ from reconciler.purchase import (
 
 _UNABLE_TRIES = 4
 _CROWDED_TRIES = 20
+_SHORTEST_PAUSE = 1.0
+_LONGEST_PAUSE = 10 * 60.0
+"""Seconds; an API that wants to be left alone for longer is not waited for in this run."""
 Verdict = Accepted | Refused | AnswerLost | NotSent | TryAgain
 
 
 @dataclass(slots=True)
 class Sender:
-    """What a job that is cancelled while it buys must still know.
+    """What a job that buys and whoever ends the run must know of each other.
 
-    `is_sending`: a paid request is on its way right now; `tracked` is its record.
+    `is_sending`: a paid request is on its way right now; `tracked` is its record. `is_last`: the
+    run is ending, so that nothing may be sent after it.
     """
 
     is_sending: bool = False
+    is_last: bool = False
     tracked: Tracked | None = None
 
 
@@ -47,21 +52,26 @@ async def buy(
     """Submit, and return the purchase: submitted, rejected or in doubt. Raises Unfinished."""
     tracked: Tracked | None = None
     waits = {False: backoff(_UNABLE_TRIES), True: backoff(_CROWDED_TRIES)}
+    answered = 0
     while True:
         await _turn(channel, tracked)
         if tracked is None:
             tracked = sender.tracked = _intend(intent, shop)
+            answered = channel.answered
         verdict = await _send(tracked, order, channel, shop, sender)
         if isinstance(verdict, Accepted | Refused | AnswerLost):
             tracked.record(verdict)
             _settle(tracked.purchase, channel)
             return tracked
         tracked.record(NotSent(verdict.detail))
+        if sender.is_last:
+            tracked.record(Withdrawn())
+            raise Unfinished(Ending.INTERRUPTED, "stopped; nothing was accepted")
         is_limit = isinstance(verdict, TryAgain) and verdict.is_limit
         wait = next(waits[is_limit], None)
-        if wait is None:
-            raise _give_up(tracked, verdict, channel, is_limit=is_limit)
-        delay = _delay(verdict, wait, channel)
+        delay = None if wait is None else _delay(verdict, wait, channel)
+        if delay is None or delay > _LONGEST_PAUSE:
+            raise _give_up(tracked, verdict, channel, answered)
         shop.report(Kind.HELD_UP, intent.address, detail=verdict.detail, seconds=round(delay, 1))
         channel.pace.pause(delay)
 
@@ -92,8 +102,8 @@ async def _send(
     tracked: Tracked, order: Order, channel: Channel, shop: Workshop, sender: Sender
 ) -> Verdict:
     """Let the request leave once. An interruption while it is away is a lost answer."""
-    tracked.record(Sending())
     shop.report(Kind.SUBMITTING, tracked.purchase.address)
+    tracked.record(Sending())
     sender.is_sending = True
     try:
         return await channel.buy(order)
@@ -109,13 +119,19 @@ def _settle(purchase: Purchase, channel: Channel) -> None:
     failure = purchase.failure
     if purchase.phase is Phase.REJECTED and failure and failure.kind.stops_provider:
         channel.halt(f"{channel.name} refuses everything: {failure.code} {failure.message}")
+    elif purchase.phase is not Phase.IN_DOUBT:
+        channel.answered += 1
 
 
 def _give_up(
-    tracked: Tracked, verdict: NotSent | TryAgain, channel: Channel, *, is_limit: bool
+    tracked: Tracked, verdict: NotSent | TryAgain, channel: Channel, answered: int
 ) -> Unfinished:
+    """Give this one up, and all others where none got an answer since this one was `answered`.
+
+    An API that fails for one request only must not stop the others.
+    """
     tracked.record(Withdrawn())
-    if not is_limit:
+    if channel.answered == answered:
         channel.halt(f"{channel.name} cannot be used now: {verdict.detail}")
     check = "check `base_url` and the network, then " if isinstance(verdict, NotSent) else ""
     return Unfinished(
@@ -126,6 +142,6 @@ def _give_up(
 
 
 def _delay(verdict: NotSent | TryAgain, wait: float, channel: Channel) -> float:
-    """The API's own word on when to come back counts; otherwise the backoff."""
+    """The API's own word on when to come back counts, but nobody comes back at once."""
     named = verdict.retry_after if isinstance(verdict, TryAgain) else None
-    return named if named is not None else wait / channel.haste
+    return wait / channel.haste if named is None else max(named, _SHORTEST_PAUSE / channel.haste)

@@ -1,10 +1,12 @@
 """The one driver of all providers: sockets, time-outs, the API key, and what may be sent again.
 
 A submission is sent by `buy`, once per call, over a connection of its own: a kept-alive one that
-the server has just closed would look like a lost answer. The key goes to the API's base URL and
-nowhere else; results are downloaded by another client that never has it.
+the server has just closed would look like a lost answer. So no connection is kept, not even after a
+poll. The key goes to the API's base URL and nowhere else; results are downloaded by another client
+that never has it.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -32,6 +34,11 @@ from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused, TaskFail
 from reconciler.spec.request import Request
 
 _ANSWER_LIMIT = 4 * 1024 * 1024
+_ANSWER_WITHIN = 120.0
+"""Seconds for a whole answer; the client's own time-outs only count from byte to byte."""
+_OWN_CONNECTION = {"Connection": "close"}
+_SHORTEST_KEY = 8
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -61,7 +68,8 @@ class Manner:
 class Channel:
     """One configured provider, reachable. `client` has the base URL and the key.
 
-    `halted` says why nothing more can be submitted in this run, once that is known.
+    `halted` says why nothing more can be submitted in this run, once that is known; `answered`
+    counts the submissions that the API has accepted, or refused for what was in them.
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class Channel:
         self.slots = Slots(manner.concurrent)
         self.haste = manner.haste
         self.halted: str | None = None
+        self.answered = 0
         self._client = client
         self._manner = manner
 
@@ -127,16 +136,30 @@ class Channel:
             return result
 
     async def _send(self, call: HttpCall) -> HttpAnswer:
-        headers = {"Connection": "close"} if call.method == "POST" else None
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                return await self._exchange(call)
+        except TimeoutError as error:
+            words = f"nothing complete within {_ANSWER_WITHIN:.0f} s"
+            raise httpx.ReadTimeout(words) from error
+
+    async def _exchange(self, call: HttpCall) -> HttpAnswer:
         async with self._client.stream(
-            call.method, call.path, params=call.query, json=call.body, headers=headers
+            call.method, call.path, params=call.query, json=call.body, headers=_OWN_CONNECTION
         ) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _ANSWER_LIMIT:
                     raise httpx.DecodingError("the answer is larger than 4 MiB")
-            return HttpAnswer(response.status_code, bytes(body), _retry_after(response))
+            return HttpAnswer(
+                response.status_code, self._without_key(bytes(body)), _retry_after(response)
+            )
+
+    def _without_key(self, body: bytes) -> bytes:
+        """An API that echoes the key must not bring it into a record or onto the screen."""
+        _, _, key = self._client.headers.get("Authorization", "").partition(" ")
+        return body.replace(key.encode(), b"***") if len(key) >= _SHORTEST_KEY else body
 
 
 def _scaled(span: tuple[float, float], haste: float) -> tuple[float, float]:
@@ -152,11 +175,11 @@ def _words(error: Exception) -> str:
 def _retry_after(response: httpx.Response) -> float | None:
     """Read Retry-After as seconds; its date form counts from the answer's own Date."""
     value = response.headers.get("retry-after", "")
-    if value.isdigit():
+    if _SECONDS.fullmatch(value):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
         now = parsedate_to_datetime(response.headers["date"])
-    except (ValueError, TypeError, KeyError):
+        return max(0.0, (moment - now).total_seconds())
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
-    return max(0.0, (moment - now).total_seconds())

@@ -1,14 +1,20 @@
 """From a link to an owned object: streamed, bounded, hashed, decoded, and only then kept."""
 
 import asyncio
+import re
 from enum import StrEnum
 
 import httpx
 
-from reconciler.assets.objects import NotAPicture, ObjectStore, TooLarge
+from reconciler.assets.objects import Incoming, NotAPicture, ObjectStore, TooLarge
 from reconciler.purchase import StoredPicture
 
 MOST_BYTES = 256 * 1024 * 1024
+_LONGEST = 15 * 60.0
+"""Seconds for one picture: a host that sends a byte now and then would hold us for ever."""
+
+
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 class Obstacle(StrEnum):
@@ -18,6 +24,7 @@ class Obstacle(StrEnum):
     NETWORK = "the connection failed"
     NOT_A_PICTURE = "what came is not a picture"
     TOO_LARGE = "it is too large"
+    TOO_SLOW = "it did not come to an end"
 
 
 class DownloadError(Exception):
@@ -32,18 +39,25 @@ async def download(client: httpx.AsyncClient, url: str, objects: ObjectStore) ->
     """Fetch one picture into the store. Raises DownloadError, and AssetError for our own disk."""
     try:
         with objects.incoming(limit=MOST_BYTES) as part:
-            async with client.stream("GET", url, follow_redirects=True) as response:
-                _check(response)
-                async for chunk in response.aiter_bytes():
-                    part.write(chunk)
+            async with asyncio.timeout(_LONGEST):
+                await _stream(client, url, part)
             return await asyncio.to_thread(part.commit)
     except NotAPicture as error:
         raise DownloadError(Obstacle.NOT_A_PICTURE, str(error)) from error
     except TooLarge as error:
         raise DownloadError(Obstacle.TOO_LARGE, str(error)) from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ConnectionError) as error:
+    except TimeoutError as error:
+        raise DownloadError(Obstacle.TOO_SLOW, f"given up after {_LONGEST:.0f} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
         words = str(error) or type(error).__name__
         raise DownloadError(Obstacle.NETWORK, words) from error
+
+
+async def _stream(client: httpx.AsyncClient, url: str, part: Incoming) -> None:
+    async with client.stream("GET", url, follow_redirects=True) as response:
+        _check(response)
+        async for chunk in response.aiter_bytes():
+            part.write(chunk)
 
 
 def _check(response: httpx.Response) -> None:
@@ -53,5 +67,5 @@ def _check(response: httpx.Response) -> None:
     if status != 200:
         raise DownloadError(Obstacle.NETWORK, f"answered {status}")
     promised = response.headers.get("content-length", "")
-    if promised.isdigit() and int(promised) > MOST_BYTES:
+    if _NUMBER.fullmatch(promised) and int(promised) > MOST_BYTES:
         raise DownloadError(Obstacle.TOO_LARGE, f"{int(promised):,} bytes are announced")

@@ -11,6 +11,7 @@ from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.purchase import Candidate, PictureStored, StoredPicture
 
 _TRIES = 4
+_HOPELESS = (Obstacle.GONE, Obstacle.TOO_LARGE, Obstacle.TOO_SLOW)
 Renew = Callable[[], Awaitable[None]]
 """Asks the provider for the links again and records them."""
 
@@ -49,8 +50,7 @@ def _is_missing(candidate: Candidate, shop: Workshop) -> bool:
 
 
 async def _store(candidate: Candidate, tracked: Tracked, shop: Workshop, haste: float) -> None:
-    async with shop.download_slots:
-        picture = await _persist(candidate.url, shop, haste)
+    picture = await _persist(candidate.url, shop, haste)
     tracked.record(PictureStored(candidate.number, picture))
     shop.report(
         Kind.PICTURE_STORED,
@@ -64,13 +64,14 @@ async def _store(candidate: Candidate, tracked: Tracked, shop: Workshop, haste: 
 
 
 async def _persist(url: str, shop: Workshop, haste: float) -> StoredPicture:
-    """Download with a few tries; a dead link or an oversized file is not worth another."""
+    """Download with a few tries; what is gone, too large or endless is not worth another."""
     waits = backoff(_TRIES)
     while True:
         try:
-            return await download(shop.files, url, shop.objects)
+            async with shop.download_slots:
+                return await download(shop.files, url, shop.objects)
         except DownloadError as error:
             wait = next(waits, None)
-            if error.obstacle in (Obstacle.GONE, Obstacle.TOO_LARGE) or wait is None:
+            if error.obstacle in _HOPELESS or wait is None:
                 raise
         await asyncio.sleep(wait / haste)

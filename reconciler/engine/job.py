@@ -17,21 +17,40 @@ from reconciler.ids import CandidateNumber
 from reconciler.plan.actions import Action, Reason, Verb
 from reconciler.plan.offers import Offer, unoffered
 from reconciler.providers.protocol import Cadence, Finished, Lineage, Order, ParentTask
-from reconciler.purchase import Delivered, ParentUse, Phase, Purchase
-from reconciler.spec.request import uses_candidate
+from reconciler.purchase import ParentUse, Phase, Purchase
+from reconciler.spec.request import Request, decode, uses_candidate
 from reconciler.spec.resource import Resource, TakeKey
+
+_STOPPED = "stopped; what is in flight is on record"
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """An action with everything its job needs. `parent` is the delivered purchase of its source."""
+    """An action with everything its job needs.
+
+    `lineage` is its resource's, `parent` the delivered purchase of its source.
+    """
 
     action: Action
-    resource: Resource
-    key: TakeKey
     lineage: Lineage
     channel: Channel
     parent: Purchase | None
+
+    @property
+    def request(self) -> Request:
+        """What is bought, or was: an action without a resource only finishes a purchase."""
+        if self.action.resource is not None:
+            return self.action.resource.request
+        if self.action.purchase is not None:
+            return decode(self.action.purchase.canonical)
+        raise AssertionError(f"{self.action.verb} {self.action.address} has nothing to work on")
+
+    def wanted(self) -> tuple[Resource, TakeKey]:
+        """Return what is to be bought."""
+        resource, key = self.action.resource, self.action.key
+        if resource is None or key is None:
+            raise AssertionError(f"{self.action.verb} {self.action.address} has nothing to buy")
+        return resource, key
 
 
 class Job:
@@ -48,6 +67,11 @@ class Job:
         going_on = assignment.action.verb is not Verb.BUY and known is not None
         self._tracked = Tracked(known, shop) if going_on and known else None
 
+    @property
+    def verb(self) -> Verb:
+        """What the plan called this work."""
+        return self._has.action.verb
+
     async def run(self) -> Outcome:
         """Return how it ended. Raises StateError and AssetError: our own disk stops the run."""
         cadence = self._cadence()
@@ -62,7 +86,7 @@ class Job:
 
     def _usual(self, cadence: Cadence) -> tuple[float, float]:
         """Return how long it takes in seconds (least, most): as seen here, or as documented."""
-        seen = self._shop.usual_seconds(self._has.channel.name, self._has.resource.request)
+        seen = self._shop.usual_seconds(self._has.channel.name, self._has.request)
         return cadence.usual if seen is None else (seen, seen)
 
     async def _walk(self, cadence: Cadence) -> None:
@@ -71,6 +95,8 @@ class Job:
         tracked, channel = self._tracked, self._has.channel
         if tracked.purchase.phase is Phase.SUBMITTED:
             self._report_submitted(tracked.purchase)
+            if self.sender.is_last:
+                raise Unfinished(Ending.INTERRUPTED, _STOPPED)
             await waiting.wait(tracked, channel, cadence, self._shop)
         self._task_ended()
         _check_success(tracked.purchase)
@@ -101,7 +127,7 @@ class Job:
         return purchase.phase is not Phase.STORED or self._has.action.reason is Reason.BYTES_MISSING
 
     def _cadence(self) -> Cadence:
-        return self._has.channel.cadence(self._has.resource.request, self._has.lineage)
+        return self._has.channel.cadence(self._has.request, self._has.lineage)
 
     async def _buy(self) -> Tracked:
         order, used = self._order()
@@ -111,32 +137,32 @@ class Job:
     def _order(self) -> tuple[Order, ParentUse | None]:
         """Return what to send, with the parent's task in it. Raises Unfinished."""
         source, parent = self._has.action.source, self._has.parent
-        request = self._has.resource.request
+        request, (resource, _) = self._has.request, self._has.wanted()
         if source is None or parent is None or parent.task_id is None:
             return Order(request), None
         number = source.candidate or CandidateNumber(1)
         needs_link = self._has.channel.adapter.can.edits_need_link
         offer = Offer(parent, number, needs_link=needs_link)
-        hindered = unoffered(self._has.resource, offer, self._shop.now())
+        hindered = unoffered(resource, offer, self._shop.now())
         if hindered is not None:
             raise Unfinished(Ending.BLOCKED, hindered.reason, hindered.note)
         candidate = parent.candidate(number)
         url = candidate.url if candidate else ""
-        used = number if uses_candidate(self._has.resource.operation) else None
+        used = number if uses_candidate(resource.operation) else None
         return Order(request, ParentTask(parent.task_id, number, url)), ParentUse(parent.id, used)
 
     def _intent(self, used: ParentUse | None) -> Purchase:
-        action, resource, now = self._has.action, self._has.resource, self._shop.now()
+        (resource, key), now = self._has.wanted(), self._shop.now()
         return Purchase(
             id=self._shop.new_intent(),
-            fingerprint=self._has.key.fingerprint,
-            take=self._has.key.take,
-            attempt=action.purchase.attempt + 1 if action.purchase else 1,
+            fingerprint=key.fingerprint,
+            take=key.take,
+            attempt=len(self._shop.store.attempts(key)) + 1,
             address=resource.address,
             provider=self._has.channel.name,
             canonical=resource.canonical,
             parent=used,
-            price=action.price,
+            price=self._has.action.price,
             phase=Phase.INTENDED,
             created_at=now,
             changed_at=now,
@@ -149,12 +175,13 @@ class Job:
             return
         answer = await self._has.channel.look(tracked.purchase.task_id)
         if isinstance(answer, Finished) and len(answer.urls) >= len(tracked.purchase.candidates):
-            lifetime = self._has.channel.adapter.can.link_lifetime
-            began = answer.completed_at or self._shop.now()
-            tracked.record(Delivered(answer.urls, began + lifetime, answer.follow_ups))
+            tracked.record(waiting.delivered(answer, self._has.channel, self._shop.now()))
 
     def _show(self, purchase: Purchase) -> None:
-        in_the_way = self._shop.display.show(self._has.resource, purchase)
+        resource = self._has.action.resource
+        if resource is None:
+            return
+        in_the_way = self._shop.display.show(resource, purchase)
         if in_the_way is not None:
             raise Unfinished(
                 Ending.NOT_SHOWN, in_the_way, "move that file away, then run apply again"
@@ -166,7 +193,7 @@ class Job:
         self._tracked = self._tracked or self.sender.tracked
         doubtful = self._tracked is not None and self._tracked.purchase.phase is Phase.IN_DOUBT
         ending = Ending.IN_DOUBT if doubtful else Ending.INTERRUPTED
-        return self._outcome(ending, "stopped; what is in flight is on record")
+        return self._outcome(ending, _STOPPED)
 
     def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
         purchase = self._tracked.purchase if self._tracked else None

@@ -11,16 +11,20 @@ from reconciler.engine.board import Board
 from reconciler.engine.job import Assignment, Job
 from reconciler.engine.outcome import Ending, Outcome, RunResult
 from reconciler.engine.progress import Kind
-from reconciler.engine.workshop import Workshop
+from reconciler.engine.workshop import Workshop, together
+from reconciler.errors import ReconcilerError
 from reconciler.ids import Address, ProviderName
 from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.plan.pricing import lineage
 from reconciler.purchase import Purchase
 from reconciler.spec.resource import Resource
 
-_JOBS_WITHOUT_TASK = 16
+_FETCHES = 16
 _GRACE = 0.7
-"""Seconds that a request on its way may take to be answered after Ctrl-C."""
+"""Seconds that a request on its way may take to be answered after Ctrl-C.
+
+When our own disk ends the run nobody is in a hurry: then it may take as long as any answer.
+"""
 
 
 async def run_plan(
@@ -48,21 +52,26 @@ class _Run:
         self._running: dict[asyncio.Task[Outcome], Job] = {}
         self._outcomes: list[Outcome] = []
         self._owned: dict[Address, Purchase] = {}
+        self._errors: list[BaseException] = []
         self._wake = asyncio.Event()
 
     async def loop(self) -> RunResult:
         """Return when nothing runs and nothing can start, or when a person said stop."""
         stopping = asyncio.create_task(self._stop.wait())
         try:
-            while not self._stop.is_set():
+            while not self._stop.is_set() and not self._errors:
                 self._start()
                 if not self._running:
                     break
                 await self._wait(stopping)
                 self._collect()
+        except ReconcilerError as error:  # our own disk, while a name was written
+            self._errors.append(error)
         finally:
+            await self._wind_down(stopping)
             stopping.cancel()
-            await self._wind_down()
+        if self._errors:
+            raise together(self._errors)
         return RunResult(self._plan, tuple(self._outcomes), self._stop.is_set())
 
     def _start(self) -> None:
@@ -78,11 +87,11 @@ class _Run:
         if action.verb in (Verb.BUY, Verb.WAIT):
             return self._shop.channels[_provider(action)].slots.free > 0
         if action.verb is Verb.FETCH:
-            return len(self._running) < _JOBS_WITHOUT_TASK
+            return sum(job.verb is Verb.FETCH for job in self._running.values()) < _FETCHES
         return True
 
     def _begin(self, action: Action) -> None:
-        if action.verb not in (Verb.BUY, Verb.WAIT, Verb.FETCH):
+        if not action.verb.is_remote:
             self._end(self._locally(action))
             return
         job = Job(self._assignment(action), self._shop, self._slot(action))
@@ -102,19 +111,14 @@ class _Run:
         return release
 
     def _assignment(self, action: Action) -> Assignment:
-        resource, key = action.resource, action.key
-        if resource is None or key is None:
-            raise AssertionError(f"{action.verb} {action.address} has nothing to work on")
-        source = action.source
+        source, channel = action.source, self._shop.channels[_provider(action)]
         parent = self._owned.get(source.address, source.purchase) if source else None
-        channel = self._shop.channels[_provider(action)]
-        return Assignment(
-            action, resource, key, lineage(resource, self._resources), channel, parent
-        )
+        above = lineage(action.resource, self._resources) if action.resource else ()
+        return Assignment(action, above, channel, parent)
 
     def _locally(self, action: Action) -> Outcome:
         """Do what costs nothing and needs nobody: names appear, move, or go."""
-        purchase = self._owned[action.after[0]] if action.after else action.purchase
+        purchase = action.purchase or self._owned.get(action.after[0])
         display = self._shop.display
         if action.verb is Verb.PRUNE:
             display.hide(action.address)
@@ -137,14 +141,20 @@ class _Run:
     def _collect(self) -> None:
         for task in [task for task in self._running if task.done()]:
             del self._running[task]
-            self._end(task.result())
+            error = task.exception()
+            if error is not None:
+                self._errors.append(error)
+            else:
+                self._end(task.result())
 
     def _end(self, outcome: Outcome) -> None:
         self._outcomes.append(outcome)
         self._tell(outcome)
-        if outcome.ending in (Ending.DONE, Ending.NOT_SHOWN) and outcome.purchase is not None:
-            self._owned[outcome.address] = outcome.purchase
+        if outcome.action.resource is None:
+            return  # nothing waits for what no spec asks for
         if outcome.ending in (Ending.DONE, Ending.NOT_SHOWN):
+            if outcome.purchase is not None:
+                self._owned[outcome.address] = outcome.purchase
             self._board.finished(outcome.address)
             return
         for action, waited_for in self._board.failed(outcome.address):
@@ -162,21 +172,41 @@ class _Run:
             hint=outcome.hint,
         )
 
-    async def _wind_down(self) -> None:
-        """Stop the jobs. A request that is on its way gets a moment to bring its task id home."""
+    async def _wind_down(self, stopping: "asyncio.Task[bool]") -> None:
+        """Stop the jobs; a request that is on its way brings its task id home first.
+
+        Nobody waits long for that who has pressed Ctrl-C.
+        """
         if not self._running:
             return
         for task, job in self._running.items():
+            job.sender.is_last = True
             if not job.sender.is_sending:
                 task.cancel()
-        _, late = await asyncio.wait(self._running, timeout=_GRACE)
+        late = set(self._running)
+        while late and not stopping.done():
+            await asyncio.wait({*late, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            late = {task for task in late if not task.done()}
+        if late:
+            _, late = await asyncio.wait(late, timeout=_GRACE)
         for task in late:
             task.cancel()
         await asyncio.wait(self._running)
         for task, job in self._running.items():
-            cancelled = task.cancelled() or task.exception() is not None
-            self._outcomes.append(job.interrupted() if cancelled else task.result())
+            self._close(task, job)
         self._running.clear()
+
+    def _close(self, task: "asyncio.Task[Outcome]", job: Job) -> None:
+        """Note how a job ended that the end of the run has overtaken."""
+        if task.cancelled():
+            self._outcomes.append(job.interrupted())
+        elif (error := task.exception()) is not None:
+            self._errors.append(error)
+        else:
+            outcome = task.result()
+            self._outcomes.append(outcome)
+            if outcome.ending is not Ending.INTERRUPTED:
+                self._tell(outcome)
 
 
 def _provider(action: Action) -> ProviderName:

@@ -54,6 +54,13 @@ def _until_first_poll(purchase: Purchase, cadence: Cadence, now: datetime) -> fl
     return max(0.0, cadence.first - max(0.0, age))
 
 
+def delivered(answer: Finished, channel: Channel, now: datetime) -> Delivered:
+    """The links' life counts from the task's end, or from now if its clock is ahead of ours."""
+    began = min(now, answer.completed_at or now)
+    lifetime: timedelta = channel.adapter.can.link_lifetime
+    return Delivered(answer.urls, began + lifetime, answer.follow_ups)
+
+
 class _Watch:
     """One task's conversation; `pause` is how long to wait before the next question."""
 
@@ -74,10 +81,10 @@ class _Watch:
         answer = await self._channel.look(task_id)
         self.pause = jittered(self._cadence.interval)
         match answer:
-            case Finished(urls=()):
+            case Finished(urls=urls) if not any(urls):
                 return TaskFailed(_NO_PICTURES)
             case Finished():
-                return self._delivered(answer)
+                return delivered(answer, self._channel, self._shop.now())
             case TaskFailed():
                 return answer
             case Running(stage):
@@ -87,13 +94,6 @@ class _Watch:
             case TryAgain():
                 self._held_up(answer)
         return None
-
-    def _delivered(self, answer: Finished) -> Delivered:
-        """The links' life counts from the task's end, or from now if its clock is ahead of ours."""
-        now = self._shop.now()
-        began = min(now, answer.completed_at or now)
-        lifetime: timedelta = self._channel.adapter.can.link_lifetime
-        return Delivered(answer.urls, began + lifetime, answer.follow_ups)
 
     def _running(self, stage: str) -> None:
         self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
@@ -106,7 +106,7 @@ class _Watch:
         if self._unknown >= _UNKNOWN_TRIES:
             raise Unfinished(
                 Ending.STILL_RUNNING,
-                f"{self._channel.name} does not know task {self._purchase.task_id}: {detail}",
+                f"{self._channel.name} tells nothing of task {self._purchase.task_id}: {detail}",
                 "it stays on record and is asked again; `take:` plus one would buy a new one",
             )
 

@@ -1,7 +1,7 @@
 """What all jobs of a run share, and the purchase that is written down before anybody acts on it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from reconciler.assets.objects import ObjectStore
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
 from reconciler.engine.progress import Happening, Kind, Reporter
-from reconciler.errors import StateError
+from reconciler.errors import ReconcilerError, StateError
 from reconciler.ids import Address, IntentId, ProviderName, RunId
 from reconciler.purchase import Accepted, Event, Purchase
 from reconciler.spec.request import Request
@@ -85,8 +85,38 @@ class Tracked:
         return self.purchase
 
 
-def _unrecorded(purchase: Purchase, event: Accepted, error: StateError) -> StateError:
-    return StateError(
+class UnrecordedError(StateError):
+    """Something was bought and cannot be written down: the message is all that knows it."""
+
+
+def together(errors: Sequence[BaseException]) -> BaseException:
+    """Return one error that tells everything: no task id may get lost because two disks failed.
+
+    A bug of ours comes before an error of the disk, and an unrecorded purchase before all other
+    errors of the disk.
+    """
+    known = sorted(
+        (one for one in errors if isinstance(one, ReconcilerError)),
+        key=lambda one: not isinstance(one, UnrecordedError),
+    )
+    bugs = [one for one in errors if not isinstance(one, ReconcilerError)]
+    if bugs:
+        for one in known:
+            bugs[0].add_note(_told(one))
+        return bugs[0]
+    first, *others = known
+    if not others:
+        return first
+    details = (*first.details, *map(_told, others))
+    return type(first)(first.summary, details=details, hint=first.hint)
+
+
+def _told(error: ReconcilerError) -> str:
+    return "; ".join((error.summary, *error.details))
+
+
+def _unrecorded(purchase: Purchase, event: Accepted, error: StateError) -> UnrecordedError:
+    return UnrecordedError(
         f"{purchase.address} was bought, but its task id could not be written down",
         details=(f"task id: {event.task_id}", error.summary, *error.details),
         hint=f"keep that task id; {error.hint or 'then repair the state'}",

@@ -42,6 +42,11 @@ class Verb(StrEnum):
         )
 
     @property
+    def is_remote(self) -> bool:
+        """Whether a provider must be asked for it."""
+        return self in (Verb.BUY, Verb.WAIT, Verb.FETCH)
+
+    @property
     def is_work(self) -> bool:
         """Whether apply does it at all; the others are for a person, or nothing."""
         return self is Verb.BUY or self.is_free_work
@@ -58,6 +63,7 @@ class Reason(StrEnum):
     RETRY_ASKED = "failed before, retry asked for"
     IN_FLIGHT = "already submitted"
     NOT_DOWNLOADED = "paid, not downloaded yet"
+    NO_LONGER_ASKED = "paid, though no spec asks for it now"
     BYTES_MISSING = "its bytes are missing, the link still works"
     VIEW_MISSING = "its view is missing"
     PICK_CHANGED = "another pick"
@@ -68,6 +74,7 @@ class Reason(StrEnum):
     NEEDS_PICK = "choose a candidate first"
     CANDIDATE_MISSING = "that candidate was not delivered"
     ANSWER_LOST = "in doubt: perhaps paid"
+    FAILED_OFTEN = "failed again and again"
     FAILED_FOR_GOOD = "failed, and would fail again"
     BYTES_GONE = "its bytes are gone and the link has expired"
     LINK_EXPIRED = "the parent's link has expired"

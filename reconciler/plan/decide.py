@@ -13,12 +13,15 @@ from reconciler.money import MicroUsd
 from reconciler.plan import viewing
 from reconciler.plan.actions import Action, Plan, Reason, Source, Verb
 from reconciler.plan.offers import Hindrance, Offer, links_live, not_delivered, unoffered
+from reconciler.plan.orphans import orphans
 from reconciler.plan.owned import Owned
 from reconciler.plan.pricing import Sellers, lineage, usual_pictures
 from reconciler.plan.select import Selection
 from reconciler.purchase import Phase, Purchase, StoredPicture
 from reconciler.spec.request import uses_candidate
 from reconciler.spec.resource import Resource, TakeKey
+
+_MOST_ATTEMPTS = 3
 
 
 class Readiness(Enum):
@@ -77,10 +80,11 @@ def make_plan(
     """Decide one action for each resource, in the mapping's order: parents before children."""
     planner = _Planner(resources, owned, sellers, selection, retry_failed)
     decided = [planner.decide(resource) for resource in resources.values()]
-    gone = viewing.prunes(resources, owned, planner.moved_from, selection)
     listed = [action for action in decided if action.verb is not Verb.KEEP]
     unselected = sum(address not in selection for address in resources)
-    return Plan((*listed, *gone), in_sync=len(decided) - len(listed) - unselected)
+    gone = viewing.prunes(resources, owned, planner.moved_from, selection)
+    left = map(planner.reachable, orphans(owned, planner.wanted_keys(), selection))
+    return Plan((*listed, *left, *gone), in_sync=len(decided) - len(listed) - unselected)
 
 
 class _Planner:
@@ -118,6 +122,10 @@ class _Planner:
         self._remember(resource, action, wanted.key if wanted else None, selected=selected)
         return action
 
+    def wanted_keys(self) -> set[TakeKey]:
+        """Return every take that some resource asks for."""
+        return {one.key for one in self._standings.values() if one.key is not None}
+
     def _identify(self, resource: Resource, parent: Standing | None) -> Wanted | None:
         """Return the resource with its key; None while its parent's candidate is not chosen."""
         if parent is None or resource.parent is None:
@@ -152,7 +160,7 @@ class _Planner:
             action = self._buy(wanted, self._why_new(wanted))
         else:
             action = self._go_on(wanted, purchase)
-        return self._once(wanted, self._reachable(action))
+        return self._once(wanted, self.reachable(action))
 
     def _go_on(self, wanted: Wanted, purchase: Purchase) -> Action:
         action = _action(wanted, purchase)
@@ -174,10 +182,9 @@ class _Planner:
             case _:
                 return self._stored(wanted, purchase)
 
-    def _reachable(self, action: Action) -> Action:
+    def reachable(self, action: Action) -> Action:
         """Only a configured provider can be asked; what is in doubt is shown all the same."""
-        is_remote = action.verb in (Verb.BUY, Verb.WAIT, Verb.FETCH)
-        if not is_remote or action.provider in self._sellers:
+        if not action.verb.is_remote or action.provider in self._sellers:
             return action
         note = f"add `{action.provider}` to reconciler.yaml again"
         blocked = replace(action, verb=Verb.BLOCKED, reason=Reason.PROVIDER_GONE, note=note)
@@ -185,7 +192,7 @@ class _Planner:
 
     def _once(self, wanted: Wanted, action: Action) -> Action:
         """One address works on a take; the others adopt it when it is there."""
-        if action.verb not in (Verb.BUY, Verb.WAIT, Verb.FETCH):
+        if not action.verb.is_remote:
             return action
         first = self._workers.setdefault(wanted.key, action.address)
         if first == action.address:
@@ -214,10 +221,10 @@ class _Planner:
     def _failed(self, wanted: Wanted, purchase: Purchase) -> Action:
         failure = purchase.failure
         note = f"{failure.code}: {failure.message}" if failure else ""
-        permanent = failure is not None and failure.kind.is_permanent
-        if permanent and not self._retry_failed:
+        given_up = _given_up(purchase)
+        if given_up is not None and not self._retry_failed:
             blocked = replace(_action(wanted, purchase), verb=Verb.BLOCKED, note=note)
-            return replace(blocked, reason=Reason.FAILED_FOR_GOOD, price=self._price(wanted))
+            return replace(blocked, reason=given_up, price=self._price(wanted))
         why = Reason.RETRY_ASKED if self._retry_failed else Reason.FAILED_BEFORE_RETRY
         again = self._buy(wanted, why)
         return replace(again, note=note) if again.verb is Verb.BUY else again
@@ -291,6 +298,18 @@ class _Planner:
         needs_link = seller.adapter.can.edits_need_link
         offer = Offer(parent.purchase, wanted.candidate, needs_link=needs_link)
         return unoffered(wanted.resource, offer, self._owned.now)
+
+
+def _given_up(purchase: Purchase) -> Reason | None:
+    """Return why a failed purchase is not tried again by itself, or None.
+
+    A task that ran and failed may have cost money: no refund is documented. So even a passing
+    trouble is only tried a few times.
+    """
+    if purchase.failure is not None and purchase.failure.kind.is_permanent:
+        return Reason.FAILED_FOR_GOOD
+    is_paid = purchase.phase is Phase.FAILED
+    return Reason.FAILED_OFTEN if is_paid and purchase.attempt >= _MOST_ATTEMPTS else None
 
 
 def _action(wanted: Wanted, purchase: Purchase | None) -> Action:

@@ -82,10 +82,11 @@ def _price(action: Action) -> str:
 
 def describe(action: Action) -> str:
     """Return what it is: `upscale subtle of library@2`."""
-    if action.resource is None:
+    wanted = action.resource or action.purchase
+    if wanted is None:
         return ""
-    content: dict[str, Any] = json.loads(action.resource.canonical)
-    words = [action.resource.operation.value]
+    content: dict[str, Any] = json.loads(wanted.canonical)
+    words = [content["operation"]]
     words += [str(content[field]) for field in _KIND_FIELDS if field in content]
     if action.source is not None:
         number = f"@{action.source.candidate}" if action.source.candidate else ""

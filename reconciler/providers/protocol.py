@@ -96,9 +96,12 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The task succeeded; `urls` in candidate order. `follow_ups` None: the answer named none."""
+    """The task succeeded. `follow_ups` None: the answer named none.
 
-    urls: tuple[str, ...]
+    `urls` in candidate order; None stands where a candidate was not delivered.
+    """
+
+    urls: tuple[str | None, ...]
     completed_at: datetime | None
     follow_ups: tuple[FollowUp, ...] | None
 

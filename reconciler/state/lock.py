@@ -68,6 +68,7 @@ class RunLock:
         descriptor, self._descriptor = self._descriptor, None
         try:
             os.ftruncate(descriptor, 0)
+            _unlock(descriptor)  # closing is not enough while a forked child has it open too
         finally:
             os.close(descriptor)
 

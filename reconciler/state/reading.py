@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.ids import Address, IntentId, ProviderName, RunId
 from reconciler.money import MicroUsd
-from reconciler.purchase import COUNTS_AS_SPENT, Candidate, Purchase
+from reconciler.purchase import COUNTS_AS_SPENT, Candidate, Phase, Purchase
 from reconciler.spec.resource import TakeKey
 from reconciler.state.records import EventRecord, UsualTime, ViewRecord
 from reconciler.state.rows import (
@@ -30,14 +30,21 @@ _SPENT = ", ".join(f"'{phase.value}'" for phase in sorted(COUNTS_AS_SPENT))
 
 
 def latest(connection: sqlite3.Connection) -> dict[TakeKey, Purchase]:
-    """Return the latest attempt at every take; two queries, whatever their number."""
+    """Return the latest attempt at every take; two queries, whatever their number.
+
+    An attempt that was given up before anything was sent does not hide an earlier one.
+    """
     with _without_collector():
         newest: dict[TakeKey, Purchase] = {}
         for one in _all_purchases(connection):
             known = newest.setdefault(one.key, one)
-            if known.attempt < one.attempt:
+            if _weight(known) < _weight(one):
                 newest[one.key] = one
         return newest
+
+
+def _weight(attempt: Purchase) -> tuple[bool, int]:
+    return attempt.phase is not Phase.CANCELLED, attempt.attempt
 
 
 def purchase(connection: sqlite3.Connection, intent: IntentId) -> Purchase | None:

@@ -93,7 +93,7 @@ class ReadOnlyDatabase:
             stamp = _stamp(self._path)
             try:
                 return _open(self._path, stamp)
-            except sqlite3.OperationalError:
+            except (sqlite3.Error, OSError, StateError):
                 if stamp == _stamp(self._path):
                     raise
 

@@ -222,15 +222,19 @@ def test_a_view_of_missing_bytes_is_not_made(tree: Tree) -> None:
     assert tree.names == set()
 
 
-def test_changing_from_links_to_copies_makes_real_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["link", "hard link"])
+def test_changing_from_links_to_copies_makes_real_files(tmp_path: Path, before: str) -> None:
     """A setting is changed and the tree follows; changing it back leaves good copies alone."""
-    linked = Tree(tmp_path, *WAYS["link"])
+    linked = Tree(tmp_path, *WAYS[before])
     wanted = {"a.png": linked.red}
     linked.views.write(wanted)
     copied = Tree(tmp_path, *WAYS["copy"])
     assert copied.views.missing_or_foreign(wanted).missing == {"a.png"}
     copied.views.write(wanted)
-    assert not (copied.folder / "a.png").is_symlink()
+    place, original = copied.folder / "a.png", copied.objects.path(linked.red)
+    assert place.lstat().st_ino != original.stat().st_ino
+    assert place.lstat().st_nlink == 1
+    assert not place.is_symlink()
     assert linked.views.missing_or_foreign(wanted) == NOTHING
 
 

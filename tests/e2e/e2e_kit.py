@@ -77,7 +77,7 @@ class Ran:
         """Check a refusal: `error: … hint: …` with these words on standard error."""
         self.exits(code)
         assert self.err.startswith("error: "), self.err
-        assert "\nhint: " in self.err, self.err
+        assert re.search(r"^( +=)? *hint: ", self.err, re.MULTILINE), self.err
         for word in words:
             assert word in self.err, self.err
         return self

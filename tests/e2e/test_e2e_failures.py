@@ -241,9 +241,9 @@ def test_trouble_while_waiting_only_means_asking_again(
 
 BROKEN_DOWNLOADS: dict[str, tuple[dict[str, Any], str]] = {
     "page": ({"action": "not_a_picture"}, "what came is not a picture"),
-    "cut": ({"action": "truncate"}, "the connection failed: "),
+    "cut": ({"action": "truncate"}, "what came is not a picture"),
     "noise": ({"action": "corrupt"}, "what came is not a picture"),
-    "announced": ({"action": "huge", "megabytes": 10_000}, "10,000,000,000 bytes are announced"),
+    "announced": ({"action": "huge", "megabytes": 10_000}, "it is too large: 10,000,000,000 bytes"),
     "status": ({"action": "status", "status": 503}, "the connection failed: answered 503"),
     "gone": ({"action": "status", "status": 404}, "the link no longer works: answered 404"),
 }

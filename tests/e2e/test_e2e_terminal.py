@@ -113,12 +113,13 @@ def test_no_color(project: Project, shop: Shop) -> None:
     assert len(shop.charges()) == 3
 
 
-def test_a_missing_key_is_told_before_the_question_is_answered(
-    project: Project, shop: Shop
-) -> None:
-    """The variable's name, what to type, and that nothing was sent."""
+def test_a_missing_key_is_told_before_anybody_is_asked(project: Project, shop: Shop) -> None:
+    """The variable's name, what to type, and that nothing was sent; no question before."""
     del project.env[KEY_NAME]
     project("plan").exits(0)
+    terminal = project.terminal("apply")
+    assert terminal.end() == 1
+    assert "Spend" not in terminal.seen
     refused = project("apply", "--yes").exits(1)
     assert refused.err == (
         f"error: {KEY_NAME} is not set: provider `apixo` needs its API key\n"

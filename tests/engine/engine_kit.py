@@ -104,13 +104,17 @@ def _resource(address: str, request: Request, parent: Parent | None, **rest: Any
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Visit:
-    """One request as the network saw it. `about` is a prompt, a task id or a path."""
+    """One request as the network saw it. `about` is a prompt, a task id or a path.
+
+    `is_clear`: an answer came through whole, or nobody was there to send anything to.
+    """
 
     at: float
     method: str
     about: str
+    is_clear: bool = False
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -124,8 +128,10 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Carry one request over and its answer back."""
         self._fate.step("before_request")
-        self._world.visits.append(Visit(self._world.seconds(), request.method, _about(request)))
+        visit = Visit(self._world.seconds(), request.method, _about(request))
+        self._world.visits.append(visit)
         if self._world.refuses(request):
+            visit.is_clear = True
             raise httpx.ConnectError("connection refused", request=request)
         try:
             async with asyncio.timeout(request.extensions["timeout"]["read"]):
@@ -136,7 +142,15 @@ class Wire(httpx.AsyncBaseTransport):
         except TimeoutError:
             raise httpx.ReadTimeout("read timed out", request=request) from None
         self._fate.step("after_request")
+        visit.is_clear = request.method == "GET" or _is_clear(response, await response.aread())
         return response
+
+
+def _is_clear(response: httpx.Response, body: bytes) -> bool:
+    """Whether this tells beyond doubt if something was accepted; see docs/decisions/0002."""
+    if response.status_code in (200, 500, 503):
+        return b'"code":' in body
+    return response.status_code < 500 and response.status_code != 408
 
 
 def _about(request: httpx.Request) -> str:
@@ -249,6 +263,15 @@ class Wish:
     limits: Limits | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the engine works with; a test may give it parts that break, or that are careless."""
+
+    store: type[MortalStore] = MortalStore
+    objects: type[MortalObjects] = MortalObjects
+    channel: type[Channel] = Channel
+
+
 class World:
     """A project folder, an account at the sandbox, and the time: what a run leaves behind.
 
@@ -260,8 +283,7 @@ class World:
         folder: Path,
         *resources: Resource,
         manner: Manner = PLENTY,
-        store: type[MortalStore] = MortalStore,
-        objects: type[MortalObjects] = MortalObjects,
+        parts: Parts = Parts(),
         **settings: Any,
     ) -> None:
         self.folder = folder
@@ -272,7 +294,7 @@ class World:
         self.timeout = httpx.Timeout(60.0)
         self.visits: list[Visit] = []
         self.refuses: Callable[[httpx.Request], bool] = lambda _request: False
-        self._kinds = (store, objects)
+        self._parts = parts
         self._elapsed = 0.0
         self._loop: VirtualLoop | None = None
         self._runs = itertools.count(1)
@@ -310,10 +332,10 @@ class World:
         self.refuses = lambda _request: False
 
     def apply(self, **wishes: Any) -> Run:
-        """Recover, plan and run, as `reconcile apply` does. Raises what the run raises, or Crash."""
+        """Recover, plan and run as `reconcile apply` does. Raises what the run raises, or Crash."""
         wish = Wish(**wishes)
         run = RunId(f"run-{next(self._runs)}")
-        with self._kinds[0].open(self.folder / "state.db") as store:
+        with self._parts.store.open(self.folder / "state.db") as store:
             store.fate = wish.fate
             doubtful = tuple(store.recover(run, self.now()))
             plan = self._plan(store, retry_failed=wish.retry_failed)
@@ -356,9 +378,7 @@ class World:
     def charges(self) -> Counter[str]:
         """Return how often each `mode:prompt` was charged."""
         ledger = self.sandbox.ledger()
-        return Counter(
-            f"{one.mode}:{one.prompt}" for one in ledger if one.kind is EntryKind.CHARGE
-        )
+        return Counter(f"{one.mode}:{one.prompt}" for one in ledger if one.kind is EntryKind.CHARGE)
 
     def charged(self, address: str) -> int:
         """Return how often an image, a variation or an edit was charged."""
@@ -373,7 +393,7 @@ class World:
         return [one.at for one in self.visits if one.method == "GET" and one.about == task_id]
 
     def _objects(self, fate: Fate) -> MortalObjects:
-        objects = self._kinds[1](self.folder / "assets")
+        objects = self._parts.objects(self.folder / "assets")
         objects.fate = fate
         return objects
 
@@ -416,7 +436,7 @@ class World:
                 took = self.seconds() - began
                 await asyncio.sleep(0)
                 left = len(asyncio.all_tasks()) - 1
-                while loop.threads:
+                while loop.threads:  # noqa: ASYNC110 - as `asyncio.run` waits for threads
                     await asyncio.sleep(self.thread_seconds)
             return Run(plan, result, diary, took, left, doubtful)
 
@@ -447,7 +467,7 @@ class World:
                     timeout=self.timeout,
                 )
                 await stack.enter_async_context(client)
-                channels[name] = Channel(name, PROVIDERS["apixo"], client, self.manner)
+                channels[name] = self._parts.channel(name, PROVIDERS["apixo"], client, self.manner)
             files = httpx.AsyncClient(transport=wire, timeout=self.timeout)
             await stack.enter_async_context(files)
             month = self.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -494,4 +514,3 @@ def descendants(world: World, address: str) -> set[str]:
         if one.parent is not None and one.parent.address in (*below, address):
             below.add(one.address)
     return below
-

@@ -22,7 +22,7 @@ class VirtualLoop(LoopTimeEventLoop, asyncio.SelectorEventLoop):
         self._thread_seconds = thread_seconds
         self.threads = 0
 
-    def run_in_executor(
+    def run_in_executor(  # type: ignore[override]
         self,
         executor: Any,  # noqa: ARG002 - there are no real threads
         func: Any,

@@ -28,6 +28,7 @@ from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.pricing import usual_pictures
 from reconciler.plan.select import Selection
 from reconciler.purchase import Candidate, Phase, Purchase
+from reconciler.spec.request import Operation
 from reconciler.spec.resource import Parent, TakeKey
 
 SELLERS = sellers_of(["apixo"], {})
@@ -233,9 +234,10 @@ def carried_out(plan: Plan, owned: Owned) -> Owned:
             del shown[action.address]
             continue
         assert action.key is not None
-        assert action.resource is not None
         if action.verb in (Verb.BUY, Verb.WAIT, Verb.FETCH):
             purchases[action.key] = came_home(action, action.key)
+        if action.resource is None:  # nobody asks for it any more: only its bytes come home
+            continue
         purchase = purchases[action.key]
         found |= {one.picture.digest for one in purchase.candidates if one.picture}
         files = wanted_files(action.address, purchase.candidates, action.resource.pick)
@@ -250,7 +252,8 @@ def came_home(action: Action, key: TakeKey) -> Purchase:
     purchase = action.purchase if action.verb is not Verb.BUY else None
     if purchase is None:
         purchase = new_purchase(action, key)
-    usual = range(1, 1 + (usual_pictures(purchase_operation(action)) or 4))
+    operation = Operation(json.loads(purchase.canonical)["operation"])
+    usual = range(1, 1 + (usual_pictures(operation) or 4))
     numbers_of = [one.number for one in purchase.candidates] or list(map(CandidateNumber, usual))
     return replace(
         purchase,
@@ -262,11 +265,6 @@ def came_home(action: Action, key: TakeKey) -> Purchase:
             for number in numbers_of
         ),
     )
-
-
-def purchase_operation(action: Action) -> Any:
-    assert action.resource is not None
-    return action.resource.operation
 
 
 def new_purchase(action: Action, key: TakeKey) -> Purchase:

@@ -30,10 +30,10 @@ sys.stdin.readline()
 
 
 @contextmanager
-def held_elsewhere(path: Path) -> Iterator[subprocess.Popen[str]]:
+def held_elsewhere(path: Path, code: str = _HOLDING) -> Iterator[subprocess.Popen[str]]:
     """Let another process hold the lock; it gives it back when its input ends."""
     with subprocess.Popen(
-        [sys.executable, "-c", _HOLDING.format(path=str(path))],
+        [sys.executable, "-c", code.format(path=str(path))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -113,17 +113,36 @@ def test_garbage_in_the_file_is_an_unknown_holder(garbage: bytes) -> None:
                 RunLock(path).acquire()
 
 
+_HOLDING_WITH_CHILD = """
+import subprocess, sys
+from pathlib import Path
+from reconciler.state.lock import RunLock
+RunLock(Path({path!r})).acquire()
+child = [sys.executable, "-c", "print('held', flush=True); input()"]
+subprocess.run(child, close_fds=False)
+"""
+
+
 def test_a_child_program_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    """A viewer or an editor started by a run must not keep the project locked."""
+    """A viewer or an editor that a run started must not keep the project locked after it died."""
+    path = tmp_path / "run.lock"
+    with held_elsewhere(path, _HOLDING_WITH_CHILD) as process:
+        assert holder(path) is not None
+        process.kill()
+        process.wait()
+        assert holder(path) is None
+
+
+def test_a_released_lock_is_free_though_a_forked_child_has_it_open(tmp_path: Path) -> None:
+    """Closing the file would not be enough: the child has the same one."""
     path = tmp_path / "run.lock"
     lock = RunLock(path)
     lock.acquire()
-    with subprocess.Popen(
-        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False
-    ):
-        lock.release()
-        assert holder(path) is None
-        RunLock(path).acquire()
+    assert lock._descriptor is not None
+    twin = os.dup(lock._descriptor)
+    lock.release()
+    assert holder(path) is None
+    os.close(twin)
 
 
 def test_looking_never_keeps_a_run_from_starting(tmp_path: Path) -> None:

@@ -42,16 +42,19 @@ class Apixo:
         return prices.key(request, lineage)
 
     def cadence(self, request: Request, lineage: Lineage) -> Cadence:
-        """Return section 8's rhythm; drafts and edits, undocumented, are polled like fast work."""
+        """Return section 8's rhythm; drafts and edits, undocumented, are polled like fast work.
+
+        So is a reroll whose source is not known any more.
+        """
         match request:
+            case Reroll() if lineage:
+                return self.cadence(lineage[0], lineage[1:])
             case Imagine(speed=Speed.TURBO):
                 return Cadence(first=20, interval=(3, 5), usual=(15, 25))
-            case Imagine() | Edit():
+            case Imagine() | Edit() | Reroll():
                 return Cadence(first=20, interval=(3, 5), usual=(30, 45))
             case Vary() | Upscale() | Enhance():
                 return Cadence(first=15, interval=(3, 5), usual=(15, 60))
-            case Reroll():
-                return self.cadence(lineage[0], lineage[1:])
 
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy one task (sections 2 and 4)."""

@@ -212,8 +212,8 @@ def poll(task_id: TaskId) -> Exchange[Running | Finished | TaskFailed | Unknown 
     if envelope is None:
         return TryAgain(f"{answer.status}, unreadable: {answer.excerpt()}", answer.retry_after)
     status, message = _status(answer, envelope), quoted(envelope.get("message"))
-    if status == 404:
-        return Unknown(message or "not found")
+    if status in (401, 403, 404):  # asking again in a moment will not help
+        return Unknown(f"{status} {message}".rstrip())
     data = envelope.get("data")
     if status != 200 or not isinstance(data, dict):
         return TryAgain(f"{status} {message}", answer.retry_after)
@@ -238,9 +238,8 @@ def _finished(data: JsonObject) -> Finished | TryAgain:
     urls = result.get("resultUrls") if isinstance(result, dict) else None
     if not isinstance(urls, list):
         return TryAgain("success, but its result cannot be read")
-    if not all(isinstance(url, str) and url.isprintable() for url in urls):
-        return TryAgain("success, but its result is no list of links")
-    return Finished(tuple(urls), _moment(data.get("completeTime")), _follow_ups(data))
+    links = tuple(url if isinstance(url, str) and url.isprintable() else None for url in urls)
+    return Finished(links, _moment(data.get("completeTime")), _follow_ups(data))
 
 
 def _moment(milliseconds: Any) -> datetime | None:
