@@ -18,7 +18,7 @@ from reconciler.engine.outcome import RunResult
 from reconciler.engine.progress import Reporter
 from reconciler.engine.scheduler import run_plan
 from reconciler.engine.workshop import Workshop
-from reconciler.errors import BudgetError, ReconcilerError
+from reconciler.errors import AssetError, BudgetError, ReconcilerError
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
 from reconciler.money import MicroUsd, format_usd
@@ -102,7 +102,14 @@ def _carry_out(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
 
 def _check_assets(run: _Run) -> None:
     """Raise AssetError where nothing can be stored: before anything is bought for it."""
-    objects = ObjectStore(run.project.assets_path)
+    folder = run.project.assets_path
+    if folder.exists() and not folder.is_dir():
+        raise AssetError(
+            f"the asset folder is a file: {folder}",
+            details=("nothing was sent",),
+            hint=f"move it away, or name another folder under `assets:` in {CONFIG_FILE}",
+        )
+    objects = ObjectStore(folder)
     objects.clean_temporary()
     with objects.incoming():
         pass

@@ -17,7 +17,13 @@ def sandbox_command() -> None:
 
 @sandbox_command.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=8787, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8787,
+    show_default=True,
+    help="0 picks a free one.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
@@ -59,6 +65,7 @@ def serve_command(
     Any client of the API can be pointed at it. Its front page tells what it charges,
     /sandbox/ledger what it has charged.
     """
+    from reconciler.errors import UsageError
     from reconciler.sandbox import Sandbox, SandboxSettings, serve
 
     settings = SandboxSettings(**world | {"database": directory / world["database"]})
@@ -67,7 +74,13 @@ def serve_command(
         sandbox = Sandbox(settings)
         sandbox.order(*ordered)
         sandbox.close()
-    serve(settings, host, port, on_ready=_announce)
+    try:
+        serve(settings, host, port, on_ready=_announce)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="`--port 0` picks a free port, `--host` names one of this machine's addresses",
+        ) from error
 
 
 def _announce(base_url: str) -> None:

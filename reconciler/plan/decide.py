@@ -168,9 +168,9 @@ class _Planner:
             case Phase.SUBMITTING if self._owned.run_active:
                 return replace(action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT)
             case Phase.SUBMITTING | Phase.IN_DOUBT:
-                return replace(
-                    action, verb=Verb.RESOLVE, reason=Reason.ANSWER_LOST, price=purchase.price
-                )
+                note = f"only `take: {wanted.resource.take + 1}` would buy it again"
+                doubt = replace(action, verb=Verb.RESOLVE, price=purchase.price, note=note)
+                return replace(doubt, reason=Reason.ANSWER_LOST)
             case Phase.SUBMITTED:
                 return replace(
                     action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT, note=f"task {purchase.task_id}"

@@ -275,7 +275,8 @@ class Parts:
 class World:
     """A project folder, an account at the sandbox, and the time: what a run leaves behind.
 
-    `latency` is the network's, in seconds each way; `refuses` says which requests find nobody.
+    `latency` is the network's, in seconds each way; `refuses` says which requests find nobody;
+    `clock_error` is how far the engine's clock is ahead of the sandbox's.
     """
 
     def __init__(
@@ -290,6 +291,7 @@ class World:
         self.resources = {one.address: one for one in resources}
         self.manner = manner
         self.latency = 0.05
+        self.clock_error = 0.0
         self.thread_seconds = 0.01
         self.timeout = httpx.Timeout(60.0)
         self.visits: list[Visit] = []
@@ -311,11 +313,11 @@ class World:
         return self._elapsed if self._loop is None else self._loop.time()
 
     def now(self) -> datetime:
-        """Return the moment, which engine and sandbox share."""
-        return START + timedelta(seconds=self.seconds())
+        """Return the moment by the engine's clock."""
+        return START + timedelta(seconds=self.seconds() + self.clock_error)
 
     def clock(self) -> float:
-        """Return the moment as epoch seconds."""
+        """Return the moment by the sandbox's clock, as epoch seconds."""
         return START.timestamp() + self.seconds()
 
     def sleep(self, seconds: float) -> None:

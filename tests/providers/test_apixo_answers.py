@@ -616,7 +616,7 @@ def test_everything_read_can_be_stored(answer: HttpAnswer) -> None:
             case AnswerLost(detail) | TryAgain(detail) | Unknown(detail):
                 detail.encode()
             case Finished(urls):
-                "".join(urls).encode()
+                "".join(url or "" for url in urls).encode()
 
 
 def test_a_micro_usd_is_an_integer() -> None:
