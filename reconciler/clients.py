@@ -4,19 +4,24 @@
 """
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 
 from reconciler import __version__
 from reconciler.config import ProviderConfig
 from reconciler.engine.channel import Channel, Manner
-from reconciler.errors import ProviderError
+from reconciler.errors import ProviderError, StateError
 from reconciler.ids import ProviderName
 from reconciler.project import Project
 from reconciler.providers.protocol import Provider
+
+if TYPE_CHECKING:
+    from reconciler.sandbox import SandboxSettings
 
 _SANDBOX_ORIGIN = "http://sandbox.invalid"
 _SANDBOX_KEY = "sandbox"
@@ -83,11 +88,38 @@ def _key(config: ProviderConfig) -> str:
     return key
 
 
-def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> httpx.ASGITransport | None:
+class _Embedded(httpx.AsyncBaseTransport):
+    """Reaches the emulator in this process. Raises StateError when its database fails."""
+
+    def __init__(self, settings: "SandboxSettings") -> None:
+        from reconciler.sandbox import create_app
+
+        self._database = settings.database
+        with self._told():
+            self._inner = httpx.ASGITransport(app=create_app(settings))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        with self._told():
+            return await self._inner.handle_async_request(request)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StateError(
+                f"the sandbox's database cannot be used: {self._database}",
+                details=(f"SQLite says: {error}",),
+                hint="free some space if the disk is full; if the file is damaged, delete it: "
+                "it only holds the emulator's own tasks",
+            ) from error
+
+
+def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> _Embedded | None:
     embedded = [one for one in configs if one.is_sandbox]
     if not embedded:
         return None
-    from reconciler.sandbox import SandboxSettings, create_app
+    from reconciler.sandbox import SandboxSettings
 
     settings = SandboxSettings(
         database=project.sandbox_path,
@@ -95,12 +127,10 @@ def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> httpx.ASGIT
         requests_per_minute=None,
         concurrent=None,
     )
-    return httpx.ASGITransport(app=create_app(settings))
+    return _Embedded(settings)
 
 
-def _api_client(
-    config: ProviderConfig, key: str, sandbox: httpx.ASGITransport | None
-) -> httpx.AsyncClient:
+def _api_client(config: ProviderConfig, key: str, sandbox: _Embedded | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=sandbox if config.is_sandbox else None,
         base_url=f"{_SANDBOX_ORIGIN}/api/v1" if config.is_sandbox else config.base_url,
@@ -110,7 +140,7 @@ def _api_client(
     )
 
 
-def _files_client(sandbox: httpx.ASGITransport | None) -> httpx.AsyncClient:
+def _files_client(sandbox: _Embedded | None) -> httpx.AsyncClient:
     mounts = {_SANDBOX_ORIGIN: sandbox} if sandbox else None
     return httpx.AsyncClient(mounts=mounts, headers={"User-Agent": _AGENT}, timeout=_FILES_TIMEOUT)
 

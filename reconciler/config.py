@@ -13,7 +13,7 @@ CONFIG_FILE: Final = "reconciler.yaml"
 SANDBOX: Final = "sandbox:"
 
 
-class ViewKind(StrEnum):
+class ViewMode(StrEnum):
     """How the readable tree of names points at the objects."""
 
     LINK = "link"
@@ -57,7 +57,7 @@ class AssetsConfig:
     """Where pictures are kept, relative to the project's root, and how views are made."""
 
     dir: str = "assets"
-    views: ViewKind = ViewKind.LINK
+    views: ViewMode = ViewMode.LINK
 
 
 @dataclass(frozen=True, slots=True)

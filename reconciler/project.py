@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reconciler.assets.naming import find_collisions
 from reconciler.assets.objects import ObjectStore
-from reconciler.assets.views import ViewMode, Views
+from reconciler.assets.views import Views
 from reconciler.config import CONFIG_FILE, SANDBOX, AssetsConfig, Config
 from reconciler.errors import ConfigError
 from reconciler.ids import ProviderName
@@ -87,7 +87,7 @@ class Project:
 
     def views(self, objects: ObjectStore) -> Views:
         """Return the readable tree of names beside the objects."""
-        return Views(self.assets_path, objects, ViewMode(self.config.assets.views.value))
+        return Views(self.assets_path, objects, self.config.assets.views)
 
     def adapters(self) -> Mapping[ProviderName, Provider]:
         """Return the adapter of every configured provider."""

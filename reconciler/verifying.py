@@ -122,7 +122,8 @@ def report_lines(report: Report) -> Iterator[str]:
         price = f"; a new take costs {format_price(one.price)}" if one.fate is Fate.GONE else ""
         yield f"{one.address} candidate {one.candidate}: {one.integrity}, {one.fate}{price}"
     lost = sum(one.fate is not Fate.FETCHED for one in report.damages)
-    yield f"{report.checked} pictures checked, {len(report.damages)} damaged, {lost} not restored."
+    pictures = "1 picture" if report.checked == 1 else f"{report.checked} pictures"
+    yield f"{pictures} checked, {len(report.damages)} damaged, {lost} not restored."
 
 
 def report_json(report: Report) -> dict[str, Any]:

@@ -4,20 +4,13 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import uuid4
 
 from reconciler.assets.disk import make_folder
-
-
-class ViewMode(StrEnum):
-    """How a name shows an object: by a link to it, or as a file of its own."""
-
-    LINK = "link"
-    COPY = "copy"
+from reconciler.config import ViewMode
 
 
 class View(NamedTuple):

@@ -7,13 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from reconciler.assets.disk import disk_errors
-from reconciler.assets.making import MAKERS, Maker, View, ViewMode, make_view
+from reconciler.assets.making import MAKERS, Maker, View, make_view
 from reconciler.assets.objects import ObjectStore
 from reconciler.assets.places import Found, Kind, Places, check_path, link_target
+from reconciler.config import ViewMode
 from reconciler.errors import AssetError
 from reconciler.ids import Digest
-
-__all__ = ["Differences", "ViewMode", "Views"]
 
 
 @dataclass(frozen=True, slots=True)

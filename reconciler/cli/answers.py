@@ -40,7 +40,7 @@ class Verdict:
 
     def line(self) -> str:
         """Return the sentence for people."""
-        return f"Valid: {self.resources} resources in {self.files} files."
+        return f"Valid: {_counted(self.resources, 'resource')} in {_counted(self.files, 'file')}."
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict for programs."""
@@ -54,6 +54,10 @@ class Verdict:
     def exit_code(self) -> ExitCode:
         """Return 1 when something is wrong."""
         return ExitCode.ERROR if self.diagnostics else ExitCode.OK
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def checked(load: Callable[[], Specs], *, as_json: bool) -> Verdict:

@@ -97,7 +97,9 @@ def _from_the_command_line(error: click.ClickException) -> ReconcilerError:
     words = error.format_message().rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else "reconcile"
-    return ReconcilerError(words[:1].lower() + words[1:], hint=f"`{path} --help` shows what it takes")
+    return ReconcilerError(
+        words[:1].lower() + words[1:], hint=f"`{path} --help` shows what it takes"
+    )
 
 
 def _from_the_system(error: OSError) -> ReconcilerError:

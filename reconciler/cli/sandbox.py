@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 if TYPE_CHECKING:
-    from reconciler.sandbox import Fault
+    from reconciler.sandbox import Fault, SandboxSettings
 
 
 @click.group("sandbox")
@@ -65,21 +65,39 @@ def serve_command(
     Any client of the API can be pointed at it. Its front page tells what it charges,
     /sandbox/ledger what it has charged.
     """
+    import os
+
     from reconciler.errors import UsageError
-    from reconciler.sandbox import Sandbox, SandboxSettings, serve
+    from reconciler.sandbox import SandboxSettings, serve
 
     settings = SandboxSettings(**world | {"database": directory / world["database"]})
-    ordered = _read_faults(faults)
-    if ordered:
-        sandbox = Sandbox(settings)
-        sandbox.order(*ordered)
-        sandbox.close()
+    _prepare(settings, _read_faults(faults))
     try:
         serve(settings, host, port, on_ready=_announce)
     except OSError as error:
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise UsageError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            f"cannot listen on {host}, port {port}: {words}",
             hint="`--port 0` picks a free port, `--host` names one of this machine's addresses",
+        ) from error
+
+
+def _prepare(settings: "SandboxSettings", faults: "list[Fault]") -> None:
+    """Order the faults. Raises UsageError when the database cannot be used."""
+    import sqlite3
+
+    from reconciler.errors import UsageError
+    from reconciler.sandbox import Sandbox
+
+    try:
+        sandbox = Sandbox(settings)
+        sandbox.order(*faults)
+        sandbox.close()
+    except (sqlite3.Error, OSError) as error:
+        raise UsageError(
+            f"the sandbox's database cannot be used: {settings.database}",
+            details=(str(error),),
+            hint="`--database FILE` names another one; it is made when it is not there",
         ) from error
 
 

@@ -1,6 +1,6 @@
 """How a run ended, for people and for programs: what was bought, and each failure at its line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.engine.outcome import Ending, Outcome, RunResult, spent
@@ -56,9 +56,9 @@ def _diagnostic(outcome: Outcome, project: Project, message: str) -> Diagnostic 
 def _sums(result: RunResult) -> str:
     """Return the last line: each ending once, with the money that went into it."""
     done = [one for one in result.outcomes if one.ending is Ending.DONE]
-    free = sum(_is_free(one) for one in done)
-    bought, paid = len(done) - free, spent(one.purchase for one in done if not _is_free(one))
-    parts = [f"{bought} bought for {format_usd(paid)}"] if bought else []
+    bought = [one for one in done if not _is_free(one)]
+    free = len(done) - len(bought)
+    parts = [f"{len(bought)} bought for {_money(bought)}"] if bought else []
     parts += [f"{free} done for free"] if free else []
     parts += [_counted(result, ending) for ending in Ending if ending is not Ending.DONE]
     return f"Applied: {', '.join(filter(None, parts)) or 'nothing'}."
@@ -66,8 +66,16 @@ def _sums(result: RunResult) -> str:
 
 def _counted(result: RunResult, ending: Ending) -> str:
     count = sum(one.ending is ending for one in result.outcomes)
-    paid = spent(one.purchase for one in result.bought() if one.ending is ending)
-    return f"{count} {ending}{f' ({format_usd(paid)})' if paid else ''}" if count else ""
+    paid = [one for one in result.bought() if one.ending is ending]
+    return f"{count} {ending}{f' ({_money(paid)})' if paid else ''}" if count else ""
+
+
+def _money(outcomes: Sequence[Outcome]) -> str:
+    """Return the sum of what is known; what is unknown is never zero."""
+    purchases = [one.purchase for one in outcomes if one.purchase is not None]
+    unpriced = sum(one.price is None for one in purchases)
+    known = format_usd(spent(purchases))
+    return f"{known} plus {unpriced} at an unknown price" if unpriced else known
 
 
 def _is_free(outcome: Outcome) -> bool:

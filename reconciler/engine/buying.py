@@ -5,11 +5,12 @@ and it leaves again only after an answer, or a missing connection, that proves n
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
-from reconciler.engine.pace import backoff
+from reconciler.engine.pace import Trouble, wait_after
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.errors import BudgetError
@@ -25,8 +26,6 @@ from reconciler.purchase import (
     Withdrawn,
 )
 
-_UNABLE_TRIES = 4
-_CROWDED_TRIES = 20
 _SHORTEST_PAUSE = 1.0
 _LONGEST_PAUSE = 10 * 60.0
 """Seconds; an API that wants to be left alone for longer is not waited for in this run."""
@@ -51,27 +50,29 @@ async def buy(
 ) -> Tracked:
     """Submit, and return the purchase: submitted, rejected or in doubt. Raises Unfinished."""
     tracked: Tracked | None = None
-    waits = {False: backoff(_UNABLE_TRIES), True: backoff(_CROWDED_TRIES)}
-    answered = 0
+    tries: Counter[Trouble] = Counter()
     while True:
         await _turn(channel, tracked)
         if tracked is None:
             tracked = sender.tracked = _intend(intent, shop)
-            answered = channel.answered
+        nth = channel.sent + 1
         verdict = await _send(tracked, order, channel, shop, sender)
         if isinstance(verdict, Accepted | Refused | AnswerLost):
             tracked.record(verdict)
-            _settle(tracked.purchase, channel)
+            _settle(tracked.purchase, channel, nth)
             return tracked
         tracked.record(NotSent(verdict.detail))
         if sender.is_last:
             tracked.record(Withdrawn())
             raise Unfinished(Ending.INTERRUPTED, "stopped; nothing was accepted")
         is_limit = isinstance(verdict, TryAgain) and verdict.is_limit
-        wait = next(waits[is_limit], None)
-        delay = None if wait is None else _delay(verdict, wait, channel)
-        if delay is None or delay > _LONGEST_PAUSE:
-            raise _give_up(tracked, verdict, channel, answered)
+        trouble = channel.crowded if is_limit else channel.unable
+        trouble.met(intent.id, nth, channel.sent)
+        tries[trouble] += 1
+        failed = max(tries[trouble], trouble.rounds)
+        delay = _delay(verdict, wait_after(failed), channel)
+        if failed >= trouble.most or delay > _LONGEST_PAUSE:
+            raise _give_up(tracked, verdict, channel, delay)
         shop.report(Kind.HELD_UP, intent.address, detail=verdict.detail, seconds=round(delay, 1))
         channel.pace.pause(delay)
 
@@ -114,24 +115,26 @@ async def _send(
         sender.is_sending = False
 
 
-def _settle(purchase: Purchase, channel: Channel) -> None:
-    """Stop all submissions when the answer shows that no other one can succeed."""
+def _settle(purchase: Purchase, channel: Channel, nth: int) -> None:
+    """Stop all submissions when no other one can succeed, or when each would only be a doubt."""
     failure = purchase.failure
-    if purchase.phase is Phase.REJECTED and failure and failure.kind.stops_provider:
+    if purchase.phase is Phase.IN_DOUBT:
+        channel.lost.met(purchase.id, nth, channel.sent)
+        if channel.lost.is_general():
+            channel.halt(f"{channel.name}: answers get lost, so that nothing more is risked")
+    elif failure is not None and failure.kind.stops_provider:
         channel.halt(f"{channel.name} refuses everything: {failure.code} {failure.message}")
-    elif purchase.phase is not Phase.IN_DOUBT:
-        channel.answered += 1
+    else:
+        channel.served()
 
 
 def _give_up(
-    tracked: Tracked, verdict: NotSent | TryAgain, channel: Channel, answered: int
+    tracked: Tracked, verdict: NotSent | TryAgain, channel: Channel, delay: float
 ) -> Unfinished:
-    """Give this one up, and all others where none got an answer since this one was `answered`.
-
-    An API that fails for one request only must not stop the others.
-    """
+    """Give this one up; and all others too, where the API serves none of them."""
     tracked.record(Withdrawn())
-    if channel.answered == answered:
+    is_general = channel.unable.is_general() or channel.crowded.is_general()
+    if is_general or delay > _LONGEST_PAUSE:
         channel.halt(f"{channel.name} cannot be used now: {verdict.detail}")
     check = "check `base_url` and the network, then " if isinstance(verdict, NotSent) else ""
     return Unfinished(

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import httpx
 
-from reconciler.engine.pace import Pace, Slots
+from reconciler.engine.pace import Pace, Slots, Trouble
 from reconciler.ids import ProviderName, TaskId
 from reconciler.money import MicroUsd
 from reconciler.providers.protocol import (
@@ -68,8 +68,9 @@ class Manner:
 class Channel:
     """One configured provider, reachable. `client` has the base URL and the key.
 
-    `halted` says why nothing more can be submitted in this run, once that is known; `answered`
-    counts the submissions that the API has accepted, or refused for what was in them.
+    `halted` says why nothing more can be submitted in this run, once that is known. Three kinds of
+    trouble lead there: an API that is `unable`, one that is `crowded`, and answers that get `lost`.
+    `sent` counts submissions.
     """
 
     def __init__(
@@ -81,7 +82,8 @@ class Channel:
         self.slots = Slots(manner.concurrent)
         self.haste = manner.haste
         self.halted: str | None = None
-        self.answered = 0
+        self.sent = 0
+        self.unable, self.crowded, self.lost = Trouble(4), Trouble(20), Trouble(3)
         self._client = client
         self._manner = manner
 
@@ -89,6 +91,11 @@ class Channel:
         """Submit nothing more in this run; whoever waits for a turn learns it at once."""
         self.halted = why
         self.pace.open()
+
+    def served(self) -> None:
+        """Note that a submission was accepted, or refused for what was in it."""
+        for trouble in (self.unable, self.crowded, self.lost):
+            trouble.over()
 
     def cadence(self, request: Request, lineage: Lineage) -> Cadence:
         """Return when to poll, in wall-clock seconds."""
@@ -105,6 +112,7 @@ class Channel:
 
     async def buy(self, order: Order) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
         """Submit once. Whatever is not proven to be refused or unsent is a lost answer."""
+        self.sent += 1
         try:
             return await self._converse(self.adapter.submit(order))
         except _NEVER_SENT as error:

@@ -23,13 +23,15 @@ async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew)
         await renew()
         problem = await _round(tracked, shop, haste)
     if problem is not None:
-        expiry = tracked.purchase.links_expire_at
-        until = f" (its link lives until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
-        raise Unfinished(
-            Ending.NOT_DOWNLOADED,
-            str(problem),
-            f"it is paid: run apply again to fetch it{until}",
-        )
+        raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), _advice(problem, tracked))
+
+
+def _advice(problem: DownloadError, tracked: Tracked) -> str:
+    if problem.obstacle is Obstacle.GONE:
+        return "it is paid, but the provider serves it no more; `take:` plus one buys a new one"
+    expiry = tracked.purchase.links_expire_at
+    until = f" (its link lives until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
+    return f"it is paid: run apply again to fetch it{until}"
 
 
 async def _round(tracked: Tracked, shop: Workshop, haste: float) -> DownloadError | None:

@@ -153,11 +153,12 @@ class Job:
 
     def _intent(self, used: ParentUse | None) -> Purchase:
         (resource, key), now = self._has.wanted(), self._shop.now()
+        before = self._shop.store.attempts(key)
         return Purchase(
             id=self._shop.new_intent(),
             fingerprint=key.fingerprint,
             take=key.take,
-            attempt=len(self._shop.store.attempts(key)) + 1,
+            attempt=before[-1].attempt + 1 if before else 1,
             address=resource.address,
             provider=self._has.channel.name,
             canonical=resource.canonical,

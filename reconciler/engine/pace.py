@@ -44,7 +44,7 @@ class Pace:
 
     def _delay(self) -> float:
         now = _now()
-        while self._passed and self._passed[0] <= now - self._window:
+        while self._passed and self._passed[0] + self._window <= now:
             self._passed.popleft()
         full = len(self._passed) >= self._most
         next_free = self._passed[0] + self._window if full else now
@@ -66,11 +66,45 @@ class Slots:
         self.free += 1
 
 
+class Trouble:
+    """How often in a row an API could serve nobody. A round is what was under way together.
+
+    Ten tries that fail side by side are one sign of trouble, not ten; and trouble that only one
+    picture meets is that picture's own. `most` rounds are too many.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.rounds = 0
+        self._round_ends = 0
+        self._met_by: set[str] = set()
+
+    def met(self, by: str, nth: int, latest: int) -> None:
+        """Count a try that failed: the nth that was sent, while `latest` have been sent by now."""
+        self._met_by.add(by)
+        if nth > self._round_ends:
+            self.rounds += 1
+            self._round_ends = latest
+
+    def is_general(self) -> bool:
+        """Whether it has lasted too long, and not for one picture only."""
+        return self.rounds >= self.most and len(self._met_by) > 1
+
+    def over(self) -> None:
+        """Start anew: somebody was served."""
+        self.rounds = 0
+        self._met_by.clear()
+
+
 def backoff(tries: int) -> Iterator[float]:
     """Yield the waits in seconds between `tries` attempts: 1, 4, 16, 30, 30, up to 25 % longer."""
-    for attempt in range(tries - 1):
-        grown = 4.0 ** min(attempt, _GROWING_TRIES)
-        yield min(grown, _LONGEST_WAIT) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
+    return map(wait_after, range(1, tries))
+
+
+def wait_after(tries: int) -> float:
+    """Return the wait in seconds after so many attempts have failed."""
+    grown = 4.0 ** min(tries - 1, _GROWING_TRIES)
+    return min(grown, _LONGEST_WAIT) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
 
 
 def jittered(interval: tuple[float, float]) -> float:

@@ -118,8 +118,7 @@ class _Run:
 
     def _locally(self, action: Action) -> Outcome:
         """Do what costs nothing and needs nobody: names appear, move, or go."""
-        purchase = action.purchase or self._owned.get(action.after[0])
-        display = self._shop.display
+        purchase, display = self._purchase_of(action), self._shop.display
         if action.verb is Verb.PRUNE:
             display.hide(action.address)
         elif action.resource is not None and purchase is not None:
@@ -130,6 +129,12 @@ class _Run:
                 display.hide(action.moved_from)
         self._shop.report(Kind.SHOWN, action.address, verb=action.verb.value)
         return Outcome(action, Ending.DONE, purchase=purchase)
+
+    def _purchase_of(self, action: Action) -> Purchase | None:
+        """Return what a name shows: its own purchase, or the one that another address made."""
+        if action.purchase is not None or not action.after:
+            return action.purchase
+        return self._owned.get(action.after[0])
 
     async def _wait(self, stopping: "asyncio.Task[bool]") -> None:
         """Sleep until a job ends, a slot at a provider is free, or a person says stop."""

@@ -11,7 +11,7 @@ from itertools import repeat
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.config import AssetsConfig, Budget, Config, Poll, ProviderConfig, ViewKind
+from reconciler.config import AssetsConfig, Budget, Config, Poll, ProviderConfig, ViewMode
 from reconciler.ids import ProviderName
 from reconciler.spec.expanded import Expanded
 from reconciler.spec.request import Imagine, Operation, canonical, decode
@@ -89,7 +89,7 @@ def decode_config(text: str) -> Config:
         default_provider=content["default_provider"],
         specs=content["specs"],
         state=content["state"],
-        assets=AssetsConfig(assets["dir"], ViewKind(assets["views"])),
+        assets=AssetsConfig(assets["dir"], ViewMode(assets["views"])),
         budget=Budget(**content["budget"]),
         prices=MappingProxyType(prices),
         defaults=MappingProxyType(_decode_defaults(content["defaults"])),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from reconciler.config import SANDBOX, ViewKind
+from reconciler.config import SANDBOX, ViewMode
 from reconciler.money import MicroUsd, usd
 from reconciler.spec import values
 from reconciler.spec.models import Defaults, Node, Whole, checked, malformed
@@ -162,12 +162,12 @@ class AssetsModel(Node):
 
     dir: Annotated[Folder, Field(description="The folder, relative to reconciler.yaml.")] = "assets"
     views: Annotated[
-        ViewKind,
+        ViewMode,
         *_reader(
-            lambda value: values.choice(ViewKind, value), {"enum": [one.value for one in ViewKind]}
+            lambda value: values.choice(ViewMode, value), {"enum": [one.value for one in ViewMode]}
         ),
         Field(description="Whether names are links to the stored pictures, or copies of them."),
-    ] = ViewKind.LINK
+    ] = ViewMode.LINK
 
 
 class BudgetModel(Node):

@@ -5,7 +5,8 @@ fails where it may not. So the way in depends on what lies there:
 
 - no file: an empty database in memory;
 - a `-wal` with a `-shm`, of a live or dead run: SQLite's protocol with a read-only `-shm`;
-- a `-wal` alone, from a copy: both files are copied to a temporary folder and read there;
+- a `-wal` alone, from a copy, or with an index that is being made: file and journal are copied to
+  a temporary folder and read there;
 - neither: the file is read as if nobody could change it (`immutable`), and each answer is thrown
   away and asked for again if somebody did change it meanwhile.
 """
@@ -29,12 +30,21 @@ _TRIES = 20
 _WAIT_S = 10.0
 
 
+_Trace = tuple[int, int, int] | None
+"""A file's number, size and time; None if there is no file."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What changes when somebody writes. `file` is its number, size and time, None if missing."""
+    """What changes when somebody writes."""
 
-    file: tuple[int, int, int] | None
-    journal_size: int
+    file: _Trace
+    journal: _Trace
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether commits may stand in the journal only."""
+        return self.journal is not None and self.journal[1] > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +66,22 @@ class ReadOnlyDatabase:
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Return the answer, from one moment of the database. Raises StateError."""
+        failure: Exception | None = None
         with self._guard, translated(self._path):
             for _ in range(_TRIES):
                 try:
                     answer = _in_one_moment(self._opened.connection, question)
-                except sqlite3.DatabaseError:
-                    if not self._has_moved():
+                except sqlite3.ProgrammingError:
+                    raise  # a bug of ours, such as a question to a closed store
+                except (sqlite3.Error, ValueError, KeyError) as error:  # torn rows may not parse
+                    if not self._is_in_motion():
                         raise
+                    failure = error
                 else:
                     if not self._has_moved():
                         return answer
                 self._reopen()
-        raise StateError(
-            f"the database keeps changing: {self._path}", hint="wait for the other run to end"
-        )
+            raise failure or _in_endless_motion(self._path)
 
     def transaction(self) -> NoReturn:
         """Refuse: a caller who writes must open for writing."""
@@ -82,6 +94,9 @@ class ReadOnlyDatabase:
     def _has_moved(self) -> bool:
         valid_for = self._opened.valid_for
         return valid_for is not None and valid_for != _stamp(self._path)
+
+    def _is_in_motion(self) -> bool:
+        return self._opened.valid_for is None or self._has_moved()
 
     def _reopen(self) -> None:
         self._opened.connection.close()
@@ -110,7 +125,17 @@ def _in_one_moment(
 
 
 def _open(path: Path, stamp: _Stamp) -> _Opened:
-    opened = _as_it_is(path, stamp)
+    try:
+        return _checked(_as_it_is(path, stamp), path, stamp)
+    except sqlite3.OperationalError:
+        if not stamp.has_journal:
+            raise
+        # A run is just making or repairing its index, or died doing so: we may not help it.
+        return _checked(_Opened(_copied_elsewhere(path), stamp), path, stamp)
+
+
+def _checked(opened: _Opened, path: Path, stamp: _Stamp) -> _Opened:
+    """Return the same, or a copy under today's schema. Raises StateError for what is not ours."""
     try:
         missing = pending(opened.connection, path)
         if not missing:
@@ -124,11 +149,15 @@ def _open(path: Path, stamp: _Stamp) -> _Opened:
     return _Opened(copy, stamp)
 
 
+def _in_endless_motion(path: Path) -> StateError:
+    return StateError(f"the database keeps changing: {path}", hint="wait for the other run to end")
+
+
 def _as_it_is(path: Path, stamp: _Stamp) -> _Opened:
     if stamp.file is None:
         return _Opened(_connect(":memory:"), stamp)
     location = path.resolve().as_uri()
-    if not stamp.journal_size:
+    if not stamp.has_journal:
         return _Opened(_connect(f"{location}?mode=ro&immutable=1"), stamp)
     if _beside(path, "-shm").exists():
         return _Opened(_connect(f"{location}?mode=ro&readonly_shm=1"), None)
@@ -158,18 +187,15 @@ def _in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _stamp(path: Path) -> _Stamp:
+    return _Stamp(_trace(path), _trace(_beside(path, "-wal")))
+
+
+def _trace(path: Path) -> _Trace:
     try:
         found = path.stat()
     except FileNotFoundError:
-        return _Stamp(None, 0)
-    return _Stamp((found.st_ino, found.st_size, found.st_mtime_ns), _size(_beside(path, "-wal")))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _beside(path: Path, suffix: str) -> Path:

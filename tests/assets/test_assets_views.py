@@ -10,7 +10,8 @@ from assets_examples import files_below, picture_bytes, stored
 
 from reconciler.assets.making import MAKERS, Maker, View, copy, hard_link
 from reconciler.assets.objects import ObjectStore, object_path
-from reconciler.assets.views import Differences, ViewMode, Views
+from reconciler.assets.views import Differences, Views
+from reconciler.config import ViewMode
 from reconciler.errors import AssetError
 from reconciler.ids import Digest
 

@@ -1,5 +1,6 @@
 """What the end-to-end tests share: the real program, a sandbox in another process, a project."""
 
+import ctypes
 import fcntl
 import json
 import os
@@ -20,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+import pytest
 
 BIN = Path(sys.executable).parent
 RECONCILE = str(BIN / "reconcile")
@@ -76,7 +79,7 @@ class Ran:
     def fails(self, code: int, *words: str) -> "Ran":
         """Check a refusal: `error: … hint: …` with these words on standard error."""
         self.exits(code)
-        assert self.err.startswith("error: "), self.err
+        assert re.search(r"^error: ", self.err, re.MULTILINE), self.err
         assert re.search(r"^( +=)? *hint: ", self.err, re.MULTILINE), self.err
         for word in words:
             assert word in self.err, self.err
@@ -218,7 +221,7 @@ class Project:
         answer: str | None = None,
         before: Callable[[], object] | None = None,
     ) -> Ran:
-        done = subprocess.run(  # noqa: PLW1509 - the child has one thread here
+        done = subprocess.run(
             [RECONCILE, *arguments],
             cwd=folder or self.root,
             env=self.env | dict(env or {}),
@@ -417,9 +420,41 @@ def wait_for(condition: Callable[[], object], what: str = "it") -> None:
         time.sleep(0.01)
 
 
+def without_privileges() -> None:
+    """Make file permissions count for root too; to be called in a child before it starts."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in (_DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER):
+        libc.prctl(_DROP_FROM_BOUNDING_SET, capability, 0, 0, 0)
+
+
+_DROP_FROM_BOUNDING_SET = 24
+_DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER = 1, 2, 3
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Callable[[], None]]:
+    """Put a file system of this size at a folder; yield what makes it larger.
+
+    Skips the test where mounting is not allowed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine does not allow mounts")
+    larger = ["mount", "-o", "remount,size=64m", str(folder)]
+    try:
+        yield lambda: subprocess.run(larger, check=True) and None
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
 def clean_env(**more: str) -> dict[str, str]:
     """Return an environment without a key, a colour or a terminal's whims."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
     return {**kept, "TZ": "UTC", "COLUMNS": "200", **more}
 
 

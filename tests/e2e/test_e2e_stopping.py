@@ -76,9 +76,7 @@ def test_item_4_killed_during_downloads(project: Project, shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_item_4_killed_right_after_a_submission(
-    project: Project, shop: Shop, number: int
-) -> None:
+def test_item_4_killed_right_after_a_submission(project: Project, shop: Shop, number: int) -> None:
     """Killed when the n-th request has arrived: charged at most once, in doubt or converged."""
     project.spec(FIVE)
     run = project.start("apply", "--yes")

@@ -20,7 +20,8 @@ import httpx
 from virtual_time import Fate, VirtualLoop
 
 from reconciler.assets.objects import ObjectStore
-from reconciler.assets.views import ViewMode, Views
+from reconciler.assets.views import Views
+from reconciler.config import ViewMode
 from reconciler.display import ViewDisplay
 from reconciler.engine.channel import Channel, Manner
 from reconciler.engine.outcome import Ending, Outcome, RunResult

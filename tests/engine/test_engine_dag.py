@@ -125,16 +125,18 @@ def test_what_is_paid_is_fetched_while_other_tasks_run(tmp_path: Path) -> None:
     new = [image(f"i{n}") for n in range(40)]
     world.resources = {one.address: one for one in (*new, *world.resources.values())}
     run = world.apply()
-    assert run.diary.when("done", "paid") < 1
+    assert run.diary.when("done", "paid") - run.diary.entries[0][0] < 1
 
 
 def test_variants_go_before_other_images(tmp_path: Path) -> None:
-    """With room for one task the variant of the first image is bought before the second image."""
-    world = World(
-        tmp_path, image("owl"), image("fox"), vary("dusk", "owl"), manner=Manner(1000, 1)
-    )
+    """With room for one task, a variant is next as soon as its parent is stored.
+
+    The slot is free a moment earlier, while the parent is being downloaded: that one is not lost.
+    """
+    images = [image(name) for name in ("owl", "fox", "cat", "elk")]
+    world = World(tmp_path, *images, vary("dusk", "owl"), manner=Manner(1000, 1))
     world.apply()
-    assert [one.about for one in world.submissions()] == ["owl", "dusk", "fox"]
+    assert [one.about for one in world.submissions()] == ["owl", "fox", "dusk", "cat", "elk"]
 
 
 def test_two_providers_have_limits_of_their_own(tmp_path: Path) -> None:

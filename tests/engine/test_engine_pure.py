@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from engine_kit import image
 from hypothesis import given
 from hypothesis import strategies as st
 from virtual_time import VirtualLoop
@@ -23,9 +24,13 @@ A, B = ProviderName("a"), ProviderName("b")
 
 def action(address: str, verb: Verb = Verb.BUY, *after: str, provider: str = "a") -> Action:
     """Return work on an address."""
-    names = tuple(Address(one) for one in after)
     return Action(
-        Address(address), verb, Reason.NEVER_BOUGHT, provider=ProviderName(provider), after=names
+        Address(address),
+        verb,
+        Reason.NEVER_BOUGHT,
+        provider=ProviderName(provider),
+        resource=image(address),
+        after=tuple(Address(one) for one in after),
     )
 
 

@@ -12,7 +12,7 @@ from reconciler.config import (
     Config,
     Poll,
     ProviderConfig,
-    ViewKind,
+    ViewMode,
 )
 from reconciler.ids import ProviderName
 from reconciler.money import MicroUsd
@@ -63,7 +63,7 @@ def test_everything(project_of: ProjectOf) -> None:
         default_provider=apixo,
         specs="pictures/specs",
         state="state/reconciler.db",
-        assets=AssetsConfig("assets", ViewKind.COPY),
+        assets=AssetsConfig("assets", ViewMode.COPY),
         budget=Budget(MicroUsd(5_000_000), MicroUsd(200_000_000)),
         prices={apixo: {"imagine.fast": MicroUsd(200_000), "enhance": MicroUsd(250_000)}},
         defaults={

@@ -185,6 +185,33 @@ def test_an_answer_is_asked_for_again_when_the_file_changed_under_it(tmp_path: P
     assert answers == [1, 2]
 
 
+_COMING_AND_GOING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from state_examples import a_purchase, RUN, UNLIMITED
+from reconciler.state.store import Store
+for number in range(1, 121):
+    with Store.open(Path(sys.argv[1])) as store:
+        store.intend(a_purchase(number), UNLIMITED, RUN)
+"""
+
+
+def test_reading_while_runs_come_and_go(tmp_path: Path) -> None:
+    """Journals appear and vanish between any two steps of opening; no answer is torn or older."""
+    path, here = tmp_path / "a.db", str(Path(__file__).parent)
+    last = 0
+    with subprocess.Popen([sys.executable, "-c", _COMING_AND_GOING, str(path), here]) as writer:
+        while writer.poll() is None:
+            with Store.open(path, read_only=True) as store:
+                count, lines = len(store.latest()), len(store.log())
+            assert last <= count <= lines
+            last = count
+    assert writer.returncode == 0
+    with Store.open(path, read_only=True) as store:
+        assert len(store.latest()) == 120
+
+
 def test_reading_after_a_crash_needs_no_repair(tmp_path: Path) -> None:
     """The journal of a dead run is read, not replayed."""
     path = tmp_path / "a.db"
