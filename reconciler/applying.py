@@ -11,13 +11,10 @@ from functools import partial
 from typing import Protocol
 
 from reconciler.assets.objects import ObjectStore
-from reconciler.clients import check_keys, connect
 from reconciler.config import CONFIG_FILE
 from reconciler.display import ViewDisplay
 from reconciler.engine.outcome import RunResult
 from reconciler.engine.progress import Reporter
-from reconciler.engine.scheduler import run_plan
-from reconciler.engine.workshop import Workshop
 from reconciler.errors import AssetError, BudgetError, ReconcilerError
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
@@ -78,7 +75,7 @@ def apply(project: Project, wish: Wish, desk: Desk) -> RunResult | None:
                 _keep_manifest(run)
                 return RunResult(plan, ())
             _check_budget(run, plan)
-            check_keys(project, _providers(plan))
+            _check_keys(run, plan)
             if not desk.approves(plan):
                 return None
             with desk.watch(plan) as reporter:
@@ -116,6 +113,10 @@ def _check_assets(run: _Run) -> None:
 
 
 async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
+    from reconciler.clients import connect
+    from reconciler.engine.scheduler import run_plan
+    from reconciler.engine.workshop import Workshop
+
     stop = asyncio.Event()
     _listen(stop)
     providers = _providers(plan)
@@ -171,6 +172,13 @@ def _listen(stop: asyncio.Event) -> None:
 def _heard(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, number: signal.Signals) -> None:
     stop.set()
     loop.remove_signal_handler(number)
+
+
+def _check_keys(run: _Run, plan: Plan) -> None:
+    """Raise ProviderError when a key is missing: before anybody is asked about money."""
+    from reconciler.clients import check_keys  # an apply without work needs no HTTP client
+
+    check_keys(run.project, _providers(plan))
 
 
 def _check_budget(run: _Run, plan: Plan) -> None:

@@ -82,6 +82,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             print_error(_from_the_system(error))
             return ExitCode.ERROR
+        except Exception as bug:  # noqa: BLE001 - the last door: nobody should meet a traceback
+            print_error(_bug(bug))
+            return ExitCode.ERROR
         return int(result) if isinstance(result, int) else ExitCode.OK
 
 
@@ -107,6 +110,25 @@ def _from_the_system(error: OSError) -> ReconcilerError:
     where = f": {error.filename}" if error.filename else ""
     return ReconcilerError(
         f"{error.strerror or error}{where}", hint="check permissions and free space, then run again"
+    )
+
+
+def _bug(error: Exception) -> ReconcilerError:
+    """Our own mistake: what developers need goes to a file, the person is told where it is."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="reconcile-bug-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return ReconcilerError(
+        f"this is a bug in reconciler: {type(error).__name__}: {error}",
+        details=(
+            "what was bought is on record, and nothing is sent twice",
+            f"details for a report: {file.name}",
+        ),
+        hint="please report it with that file; `reconcile status` shows how things stand",
     )
 
 

@@ -312,13 +312,15 @@ MANIFEST = "manifest.json"
 COUNTED = ("submit", "status", "download")
 
 
+SERVE = ("sandbox", "serve", "--port", "0", "--long-side", "64", "--requests-per-minute", "100000")
+
+
 class Server:
     """`reconcile sandbox serve` in another process, shared by the tests of one worker."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self._process = subprocess.Popen(
-            [RECONCILE, "sandbox", "serve", "--port", "0", "--database", str(folder / "s.db")]
-            + ["--long-side", "64", "--requests-per-minute", "100000", *options],
+            [RECONCILE, *SERVE, "--database", str(folder / "s.db"), *options],
             cwd=folder,
             env=clean_env(),
             stdin=subprocess.DEVNULL,
@@ -443,18 +445,20 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Callable[[], None]]:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", str(folder)]
     if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine does not allow mounts")
-    larger = ["mount", "-o", "remount,size=64m", str(folder)]
+
+    def make_larger() -> None:
+        subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+
     try:
-        yield lambda: subprocess.run(larger, check=True) and None
+        yield make_larger
     finally:
         subprocess.run(["umount", str(folder)], check=True)
 
 
 def clean_env(**more: str) -> dict[str, str]:
     """Return an environment without a key, a colour or a terminal's whims."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
-    }
+    names = {"PATH", "HOME", "LANG", "TMPDIR"} & os.environ.keys()
+    kept = {name: os.environ[name] for name in names}
     return {**kept, "TZ": "UTC", "COLUMNS": "200", **more}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_kit import KEY_NAME, LIBRARY, Project, Shop
+from e2e_kit import KEY_NAME, LIBRARY, Project, Ran, Shop
 from jsonschema import Draft202012Validator
 from yaml import safe_load
 
@@ -29,7 +29,7 @@ def bought(project: Project) -> Project:
 
 
 def test_plan_json(project: Project) -> None:
-    """Versioned; an action has a verb, a reason, a price in micro-dollars, its request and place."""
+    """Versioned; an action has a verb, a reason, a price in micro-dollars, and its place."""
     plan = project("plan", "--json", "--detailed-exitcode").exits(2).json()
     assert set(plan) == {"format_version", "actions", "in_sync", "tally", "exit_code"}
     assert plan["exit_code"] == 2
@@ -104,7 +104,7 @@ def test_looking_commands_json(bought: Project, shop: Shop) -> None:
         assert shown["sent"]["body"]["input"]["mode"] == "upscale"
         (take,) = shown["takes"]
         assert take["phase"] == "stored"
-        assert take["candidates"][0]["picture"]["digest"] == list(shown["view"].values())[0]
+        assert take["candidates"][0]["picture"]["digest"] == next(iter(shown["view"].values()))
 
         lines = bought("log", "--json").exits(0).events()
         kinds = {event["kind"] for event in lines}
@@ -222,7 +222,7 @@ def _schema_lines(root: Path) -> list[tuple[Path, Path]]:
 
 
 def test_init_writes_modelines_that_point_at_the_schemas(folder: Project) -> None:
-    """Editors find the schema beside the specs; it is the one that `schema` prints, and it holds."""
+    """Editors find the schema beside the specs; it is what `schema` prints, and it holds."""
     folder("init").exits(0)
     schemas = {"spec": folder("schema", "spec"), "config": folder("schema", "config")}
     assert folder("schema").out == schemas["spec"].out
@@ -253,7 +253,7 @@ def test_a_rehearsal_mixes_with_nothing(project: Project, shop: Shop) -> None:
         again = project("apply", "--sandbox").exits(0)
         assert again.out == "No changes: 1 resource in sync, nothing to do.\n"
         assert project("status", "--sandbox").exits(0).out.startswith("1 in sync.")
-        assert project("verify", "--sandbox").exits(0)
+        project("verify", "--sandbox").exits(0)
         assert project("show", "owl", "--sandbox").exits(0).out.count("  candidate ") == 4
         assert "1 task to buy" in project("plan").exits(0).out
     assert not project.assets.exists()
@@ -278,7 +278,10 @@ def _fingerprint(folder: Path) -> dict[str, Any]:
 
 FAMILY = """\
 images:
-  oak: {prompt: an oak, pick: 1, variants: {large: {upscale: subtle, variants: {odd: {vary: subtle}}}}}
+  oak:
+    prompt: an oak
+    pick: 1
+    variants: {large: {upscale: subtle, variants: {odd: {vary: subtle}}}}
   elm: {prompt: an elm, pick: 1, variants: {large: {upscale: 2x}}}
 """
 
@@ -295,7 +298,7 @@ images:
         (["--exclude", "*.large+"], ["oak", "elm"]),
         (["oak+", "--exclude", "*.odd"], ["oak", "oak.large"]),
     ],
-    ids=lambda words: " ".join(words),
+    ids=" ".join,
 )
 def test_selection(project: Project, words: list[str], addresses: list[str]) -> None:
     """Addresses, globs, ancestors, descendants, exclusions."""
@@ -339,7 +342,7 @@ def test_budgets(project: Project, shop: Shop) -> None:
         project("apply", "--yes").fails(
             6, "the plan costs $0.60; `budget.per_month` is $1.00, $0.50 of it is spent"
         )
-    assert project("plan", "--detailed-exitcode").exits(2)
+    project("plan", "--detailed-exitcode").exits(2)
 
 
 DRAFT = """\
@@ -373,20 +376,24 @@ def test_an_unknown_price_key_is_refused(project: Project) -> None:
     project("plan").fails(1, "`prices.apixo` has no key `enhanse`", "enhance")
 
 
-def test_detailed_exit_codes(project: Project, shop: Shop) -> None:
+def plan_exits(project: Project, code: int) -> Ran:
+    """Plan with --detailed-exitcode."""
+    return project("plan", "--detailed-exitcode").exits(code)
+
+
+def test_detailed_exit_codes(project: Project) -> None:
     """0 in sync, 2 paid work, 3 free work, 4 picks, 5 failures, 7 doubts, 1 error."""
-    assert project("plan").exits(0)
-    codes = lambda: project("plan", "--detailed-exitcode")  # noqa: E731
-    codes().exits(2)
+    project("plan").exits(0)
+    plan_exits(project, 2)
     project("apply", "--yes").exits(0)
-    codes().exits(0)
+    plan_exits(project, 0)
     (project.assets / "library.png").unlink()
-    codes().exits(3)
+    plan_exits(project, 3)
     project("apply").exits(0)
     project.edit("specs/library.yaml", "    pick: 2\n", "")
     project("apply").exits(4)
-    waiting = codes().exits(4).out
+    waiting = plan_exits(project, 4).out
     assert "choose a candidate first (write `pick:` on library, or `of:` here)" in waiting
     project.spec("images: 5\n")
-    codes().exits(1)
+    plan_exits(project, 1)
     project.spec(LIBRARY)

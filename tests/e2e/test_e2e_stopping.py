@@ -39,10 +39,10 @@ def assert_converged(project: Project, shop: Shop) -> None:
     assert len(project.objects()) == 3 * 4 + 2
 
 
-def in_flight(project: Project) -> int:
-    """Return how many tasks are on record with their task id, as another process sees it."""
-    counts: dict[str, int] = project("status", "--json").exits(0).json()["counts"]
-    return counts.get("in_flight", 0) + counts.get("in_sync", 0) + counts.get("to_fetch", 0)
+def on_record(project: Project) -> int:
+    """Return how many have a task id or more on record, as another process sees it."""
+    found = project("status", "--json").exits(0).json()["resources"]
+    return sum(bool(one.get("task_id")) or one["state"] == "in_sync" for one in found)
 
 
 def test_item_4_killed_between_submit_and_poll(project: Project, shop: Shop) -> None:
@@ -51,7 +51,7 @@ def test_item_4_killed_between_submit_and_poll(project: Project, shop: Shop) -> 
     shop.faults({"where": "submit", "action": "stall", "seconds": 1.5, "times": 3})
     run = project.start("apply", "--yes")
     shop.until("status", 3)
-    wait_for(lambda: in_flight(project) == 3)
+    wait_for(lambda: on_record(project) == 3)
     run.kill()
     plan = project("plan").exits(0).out
     assert plan.count(" wait ") == 3
@@ -75,7 +75,10 @@ def test_item_4_killed_during_downloads(project: Project, shop: Shop) -> None:
     assert not list((project.assets / ".objects").glob("tmp/*"))
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+SLOWLY = [pytest.param(number, marks=pytest.mark.slow) for number in (2, 3, 5)]
+
+
+@pytest.mark.parametrize("number", [1, 4, *SLOWLY])
 def test_item_4_killed_right_after_a_submission(project: Project, shop: Shop, number: int) -> None:
     """Killed when the n-th request has arrived: charged at most once, in doubt or converged."""
     project.spec(FIVE)
@@ -86,7 +89,7 @@ def test_item_4_killed_right_after_a_submission(project: Project, shop: Shop, nu
     assert again.code in (0, 7), again
     again.exits(again.code)
     charged = Counter(shop.charges())
-    assert max(charged.values()) == 1
+    assert max(charged.values(), default=0) <= 1
     assert set(charged) <= set(FIVE_CHARGED)
     if again.code == 0:
         assert_converged(project, shop)
@@ -100,7 +103,7 @@ def test_item_4_killed_while_the_answer_is_held_back(project: Project, shop: Sho
     project.spec(FIVE)
     shop.faults(HELD_BACK)
     run = project.start("apply", "--yes")
-    wait_for(lambda: "text-to-image a brass owl" in shop.charges() and in_flight(project) == 3)
+    wait_for(lambda: "text-to-image a brass owl" in shop.charges() and on_record(project) == 3)
     run.kill()
     shop.faults()
 
@@ -116,7 +119,8 @@ def test_item_4_killed_while_the_answer_is_held_back(project: Project, shop: Sho
     with shop.untouched():
         third = project("apply", "--yes").exits(7)
     assert third.out == (
-        " resolve  owl        imagine                  $0.20  in doubt: perhaps paid\n"
+        " resolve  owl        imagine                  $0.20  in doubt: perhaps paid"
+        " (only `take: 2` would buy it again)\n"
         " blocked  owl.large  upscale subtle of owl@1  $0.30  its parent is not ready (see owl)\n"
         "\nPlan: 0 tasks to buy; 1 resolve, 1 blocked, 3 in sync.\n"
     )
@@ -150,12 +154,12 @@ def test_item_4_killed_again_and_again(project: Project, shop: Shop, seed: int) 
 def test_stopped_by_signal_leaves_at_once_and_goes_on_later(
     project: Project, shop: Shop, number: signal.Signals
 ) -> None:
-    """Exit 130 within a moment, in flight kept by task id, and the next apply pays nothing twice."""
+    """Exit 130 within a moment, in flight kept by task id, nothing paid twice by the next apply."""
     project.spec(FIVE)
-    shop.faults({"where": "submit", "action": "stall", "seconds": 3, "times": 3})
+    shop.faults({"where": "submit", "action": "stall", "seconds": 2, "times": 3})
     run = project.start("apply", "--yes")
     shop.until("status", 3)
-    wait_for(lambda: in_flight(project) == 3)
+    wait_for(lambda: on_record(project) == 3)
     asked = time.monotonic()
     run.signal(number)
     done = run.end()
@@ -206,7 +210,7 @@ def test_ctrl_c_with_the_embedded_sandbox(folder: Project) -> None:
     folder.spec(FIVE, "pictures")
     run = folder.start("apply")
     state = folder.root / "state/reconciler.db"
-    wait_for(lambda: state.is_file() and in_flight(folder) >= 3)
+    wait_for(lambda: state.is_file() and on_record(folder) >= 3)
     asked = time.monotonic()
     run.signal(signal.SIGINT)
     run.end().exits(130)

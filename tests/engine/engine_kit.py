@@ -336,7 +336,10 @@ class World:
 
     def apply(self, **wishes: Any) -> Run:
         """Recover, plan and run as `reconcile apply` does. Raises what the run raises, or Crash."""
-        wish = Wish(**wishes)
+        return self.run(Wish(**wishes))
+
+    def run(self, wish: Wish) -> Run:
+        """Do the same, as wished."""
         run = RunId(f"run-{next(self._runs)}")
         with self._parts.store.open(self.folder / "state.db") as store:
             store.fate = wish.fate
@@ -374,9 +377,13 @@ class World:
 
     def owned_pictures(self, address: str) -> int:
         """Return how many pictures of an address are on record and on disk."""
+        return self.owned_pictures_of(self.purchase(address))
+
+    def owned_pictures_of(self, purchase: Purchase) -> int:
+        """Return how many pictures of a purchase are on record and on disk."""
         objects = ObjectStore(self.folder / "assets")
-        pictures = [one.picture for one in self.purchase(address).candidates if one.picture]
-        return len(pictures) - len(objects.missing(one.digest for one in pictures))
+        pictures = [one.picture for one in purchase.candidates if one.picture]
+        return sum(objects.has(one.digest) for one in pictures)
 
     def charges(self) -> Counter[str]:
         """Return how often each `mode:prompt` was charged."""
@@ -386,6 +393,11 @@ class World:
     def charged(self, address: str) -> int:
         """Return how often an image, a variation or an edit was charged."""
         return sum(n for name, n in self.charges().items() if name.endswith(f":{address}"))
+
+    def spent(self) -> int:
+        """Return what the state says is spent, reserved, or perhaps spent, in micro-dollars."""
+        with self.archive() as store:
+            return store.spent(START)
 
     def submissions(self) -> list[Visit]:
         """Return every submission that left."""

@@ -13,7 +13,7 @@ from engine_kit import Run, World, image, vary
 from reconciler.engine.outcome import Ending
 from reconciler.errors import ExitCode
 from reconciler.plan.actions import Reason, Verb
-from reconciler.purchase import COUNTS_AS_SPENT, Phase
+from reconciler.purchase import Phase
 from reconciler.sandbox.faults import (
     Action,
     Delay,
@@ -139,7 +139,7 @@ def test_what_the_state_says_is_spent_covers_what_was_charged(tmp_path: Path, st
     times = None if story.forever else 1
     world.order(Place.SUBMIT, story.fault, prompt_contains="owl", times=times)
     world.apply()
-    recorded = sum(one.price or 0 for one in world.attempts() if one.phase in COUNTS_AS_SPENT)
+    recorded = world.spent()
     charged = sum(one.amount for one in world.sandbox.ledger())
     doubted = sum(one.price or 0 for one in world.attempts() if one.phase is Phase.IN_DOUBT)
     assert charged <= recorded <= charged + doubted
@@ -217,8 +217,7 @@ def test_nobody_home_ends_the_run_in_seconds(tmp_path: Path) -> None:
     assert set(run.endings().values()) == {Ending.NOT_SENT}
     assert run.took < 60
     assert {one.phase for one in world.attempts()} <= {Phase.CANCELLED}
-    with world.archive() as store:
-        assert store.spent(world.now().replace(day=1)) == 0
+    assert world.spent() == 0
     assert run.result.exit_code() is ExitCode.FAILURES
     world.calm()
     assert set(world.apply().endings().values()) == {Ending.DONE}

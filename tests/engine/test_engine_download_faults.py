@@ -1,0 +1,168 @@
+"""Everything that can happen to a download. It is paid for: nothing here may buy it again."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from engine_kit import World, image, vary
+
+from reconciler.engine.outcome import Ending
+from reconciler.plan.actions import Reason, Verb
+from reconciler.purchase import Phase
+from reconciler.sandbox.faults import (
+    Action,
+    Corrupt,
+    Delay,
+    DropBefore,
+    Huge,
+    NotAPicture,
+    Place,
+    Slow,
+    Status,
+    Truncate,
+)
+
+
+def world_of(folder: Path, **settings: int | timedelta) -> World:
+    """Return the owl, its variant, and the fox."""
+    return World(folder, image("owl"), vary("dusk", "owl"), image("fox"), **settings)
+
+
+PASSING = [
+    (Status(404), 1),
+    (Status(410), 1),
+    (Status(403), 1),
+    (Status(500), 3),
+    (Status(503), 3),
+    (DropBefore(), 3),
+    (Truncate(0.5), 3),
+    (Truncate(0.0), 3),
+    (NotAPicture(), 3),
+    (Corrupt(), 3),
+    (Delay(200.0), 2),
+]
+
+
+def name(value: object) -> str:
+    """Return a fault's name for the test's."""
+    return getattr(value, "name", "") + str(getattr(value, "status", ""))
+
+
+@pytest.mark.parametrize(("fault", "times"), PASSING, ids=name)
+def test_trouble_that_passes_changes_nothing(tmp_path: Path, fault: Action, times: int) -> None:
+    """A few tries, and for a link that seems dead one question for a new one, bring it home."""
+    world = world_of(tmp_path)
+    world.order(Place.DOWNLOAD, fault, prompt_contains="owl", times=times)
+    run = world.apply()
+    assert set(run.endings().values()) == {Ending.DONE}
+    assert {world.owned_pictures(one) for one in ("owl", "dusk", "fox")} == {4}
+    assert set(world.charges().values()) == {1}
+
+
+LASTING = [
+    Status(404),
+    Status(410),
+    Status(403),
+    Status(500),
+    DropBefore(),
+    Truncate(0.5),
+    NotAPicture(),
+    Corrupt(),
+    Huge(megabytes=300),
+    Delay(200.0),
+]
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=name)
+def test_trouble_that_lasts_loses_nothing(tmp_path: Path, fault: Action) -> None:
+    """What could not be fetched stays paid; the next run fetches it and buys nothing twice."""
+    world = world_of(tmp_path)
+    world.order(Place.DOWNLOAD, fault, prompt_contains="owl", times=None)
+    run = world.apply()
+    assert (run.ending("owl"), run.ending("dusk")) == (Ending.NOT_DOWNLOADED, Ending.BLOCKED)
+    assert run.ending("fox") is Ending.DONE
+    assert world.phase("owl") is Phase.SUCCEEDED
+    assert run.outcome("owl").hint
+    planned = world.action("owl")
+    assert planned is not None
+    assert (planned.verb, planned.reason) == (Verb.FETCH, Reason.NOT_DOWNLOADED)
+    assert list((tmp_path / "assets" / ".objects" / "tmp").iterdir()) == []
+    world.calm()
+    assert set(world.apply().endings().values()) == {Ending.DONE}
+    assert set(world.charges().values()) == {1}
+    assert world.plan().actions == ()
+
+
+def test_one_bad_picture_does_not_keep_its_siblings_away(tmp_path: Path) -> None:
+    """Three of four are stored at once; only the fourth is fetched by the next run."""
+    world = World(tmp_path, image("owl"))
+    world.order(Place.DOWNLOAD, Status(404))
+    world.order(Place.DOWNLOAD, Status(404), after=4)
+    assert world.apply().ending("owl") is Ending.NOT_DOWNLOADED
+    assert world.owned_pictures("owl") == 3
+    downloads = world.sandbox.requests()["download"]
+    assert world.apply().ending("owl") is Ending.DONE
+    assert world.sandbox.requests()["download"] == downloads + 1
+
+
+def test_a_link_that_has_expired_is_not_bought_again_by_itself(tmp_path: Path) -> None:
+    """The run asks once for new links, then says so; the plan never turns it into a purchase."""
+    world = world_of(tmp_path, link_lifetime=timedelta(seconds=100))
+    world.order(Place.DOWNLOAD, Status(500), prompt_contains="owl", times=None)
+    world.apply()
+    world.calm()
+    world.sleep(200)
+    run = world.apply()
+    assert run.ending("owl") is Ending.NOT_DOWNLOADED
+    assert world.charged("owl") == 1
+    planned = world.action("owl")
+    assert planned is not None
+    assert planned.verb is not Verb.BUY
+
+
+def test_bytes_that_vanished_are_fetched_again(tmp_path: Path) -> None:
+    """A deleted object comes back for free while its link lives."""
+    world = world_of(tmp_path)
+    world.apply()
+    picture = world.purchase("owl").candidates[2].picture
+    assert picture is not None
+    next((tmp_path / "assets").rglob(picture.digest)).unlink()
+    planned = world.action("owl")
+    assert planned is not None
+    assert (planned.verb, planned.reason) == (Verb.FETCH, Reason.BYTES_MISSING)
+    downloads = world.sandbox.requests()["download"]
+    assert world.apply().endings() == {"owl": Ending.DONE}
+    assert world.sandbox.requests()["download"] == downloads + 1
+    assert world.plan().actions == ()
+
+
+def test_a_download_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    """A host that sends a few bytes now and then holds neither the run nor the others for ever."""
+    world = world_of(tmp_path, long_side=160)
+    world.timeout = httpx.Timeout(None)
+    world.order(Place.DOWNLOAD, Slow(1), prompt_contains="owl")
+    run = world.apply()
+    assert run.ending("owl") is Ending.NOT_DOWNLOADED
+    assert "end" in run.outcome("owl").detail
+    assert run.ending("fox") is Ending.DONE
+    assert 900 < run.took < 1000
+    assert world.owned_pictures("owl") == 3
+
+
+def test_a_slow_download_is_waited_for(tmp_path: Path) -> None:
+    """Slow is not broken: what arrives in the end is kept."""
+    world = world_of(tmp_path)
+    world.timeout = httpx.Timeout(None)
+    world.order(Place.DOWNLOAD, Slow(30), prompt_contains="owl")
+    run = world.apply()
+    assert set(run.endings().values()) == {Ending.DONE}
+    assert run.took > 60
+
+
+def test_downloads_carry_no_key(tmp_path: Path) -> None:
+    """Not even after a new link had to be asked for."""
+    world = world_of(tmp_path)
+    world.order(Place.DOWNLOAD, Status(404), times=3)
+    world.apply()
+    assert world.sandbox.leaks() == []
