@@ -21,13 +21,17 @@ _ROWS_KEPT_FREE = 6
 
 @dataclass(slots=True)
 class _Row:
-    """One active resource. `since` is monotonic seconds; `usual` (least, most) seconds."""
+    """One active resource. `since` is monotonic seconds; `usual` (least, most) seconds.
+
+    `is_bought`: its task runs; before, the time only counts how long it has waited.
+    """
 
     stage: str
     since: float
     usual: tuple[float, float]
     spinner: Spinner
     price: int | None = 0
+    is_bought: bool = False
 
 
 class LiveReporter:
@@ -81,6 +85,7 @@ class LiveReporter:
         if row is not None:
             row.stage, row.since = "queued", _now()
             row.price = data["price_micro_usd"]
+            row.is_bought = True
         self._spent += 0 if data["resumed"] else data["price_micro_usd"] or 0
 
     def _stage(self, address: Address, happening: Happening) -> None:
@@ -113,6 +118,8 @@ class LiveReporter:
     def _age(self, row: _Row) -> Text:
         least, most = row.usual
         age = _now() - row.since
+        if not row.is_bought:
+            return Text(f"{age:.0f} s", "dim")
         usual = f"{least:.0f}" if round(least) == round(most) else f"{least:.0f}-{most:.0f}"
         style = "yellow" if age > most * 2 else "dim"
         return Text(f"{age:.0f} s (usually {usual} s)", style)

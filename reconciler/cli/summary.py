@@ -13,6 +13,7 @@ from reconciler.spec.whence import whence
 
 _QUIET = (Ending.DONE, Ending.BLOCKED, Ending.INTERRUPTED)
 _SHOWN = 20
+_NAMED = 8
 
 
 def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
@@ -21,16 +22,33 @@ def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
     if not result.outcomes:
         return
     yield ""
-    for outcome in troubled[:_SHOWN]:
-        yield from _trouble(outcome, project)
+    groups = _by_cause(troubled)
+    for first, *others in groups[:_SHOWN]:
+        yield from _trouble(first, project)
+        if others:
+            yield f"The same: {_listed([one.address for one in others])}."
         yield ""
-    if len(troubled) > _SHOWN:
-        yield f"… and {len(troubled) - _SHOWN} more; `reconcile status` lists all."
+    if len(groups) > _SHOWN:
+        yield f"… and {len(groups) - _SHOWN} more; `reconcile status` lists all."
     yield _sums(result)
     if result.interrupted:
         yield "Interrupted. What is in flight is on record: the next apply goes on from there."
     if any(one.ending is Ending.DONE for one in result.outcomes):
         yield f"Pictures: {project.assets_path}"
+
+
+def _by_cause(troubled: list[Outcome]) -> list[list[Outcome]]:
+    """Put together what was not sent for one and the same reason: it is no fault of theirs."""
+    groups: dict[str, list[Outcome]] = {}
+    for one in troubled:
+        is_shared = one.ending is Ending.NOT_SENT
+        groups.setdefault(one.detail if is_shared else one.address, []).append(one)
+    return list(groups.values())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _trouble(outcome: Outcome, project: Project) -> Iterator[str]:

@@ -149,7 +149,7 @@ class WeightedPicture(Picture):
 
     def reference(self) -> Reference:
         """Return the request's form."""
-        return Reference(self.url or self.path or "", self.weight)
+        return Reference(self.url or self.path or "", 1 if self.weight is None else self.weight)
 
 
 def _references(items: list[WeightedPicture]) -> tuple[Reference, ...]:

@@ -53,10 +53,13 @@ class Upscaler(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture that guides another one: an http(s) URL, or a path below the project's root."""
+    """A picture that guides another one: an http(s) URL, or a path below the project's root.
+
+    A weight of 1 is Midjourney's own default: written or not, it is the same request.
+    """
 
     location: str
-    weight: int | float | None = None
+    weight: int | float = 1
 
     @property
     def is_url(self) -> bool:

@@ -53,7 +53,7 @@ class BrokenPromiseError(Exception):
 
 def play(seed: int, folder: Path, parts: Parts) -> World:
     """Play one story. Raises BrokenPromiseError."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - no secret
     random.seed(seed)  # the engine's jitter
     with patch.object(secrets, "token_hex", lambda size: dice.randbytes(size).hex()):
         story = _Story(seed, folder, parts, dice)
@@ -84,12 +84,12 @@ class _Story:
         self.world.thread_seconds = dice.choice((0.0, 0.01, 0.5))
         self.limits = _limits(dice)
         for where, misdeed in _misdeeds(dice):
-            names = [None, *(str(one.address) for one in resources)]
+            names = [None, None, *(str(one.address) for one in resources)]
             self.world.order(
                 where,
                 misdeed,
                 prompt_contains=dice.choice(names),
-                after=dice.randint(0, 3),
+                after=dice.choice((0, 0, 1, 2, 4)),
                 times=dice.randint(1, 4),
             )
         self.world.order(Place.SUBMIT, Fewer(pictures), times=None)
@@ -238,16 +238,18 @@ def _disturbance(dice: random.Random) -> Wish:
         case "time":
             return Wish(fate=Fate(at=dice.uniform(0, 90)))
         case "commit":
-            place = dice.choice(("before_commit", "after_commit"))
-            return Wish(fate=Fate(**{place: dice.randint(1, 30)}))
+            number = dice.randint(1, 30)
+            dies = Fate(before_commit=number), Fate(after_commit=number)
+            return Wish(fate=dice.choice(dies))
         case "request":
-            place = dice.choice(("before_request", "after_request"))
-            return Wish(fate=Fate(**{place: dice.randint(1, 25)}))
+            number = dice.randint(1, 25)
+            dies = Fate(before_request=number), Fate(after_request=number)
+            return Wish(fate=dice.choice(dies))
     return Wish()
 
 
 def _misdeeds(dice: random.Random) -> list[tuple[Place, Action]]:
-    """Return up to five faults that may strike."""
+    """Return up to eight faults that may strike."""
     at_submit: tuple[Action, ...] = (
         DropBefore(),
         DropAfter(),
@@ -259,8 +261,10 @@ def _misdeeds(dice: random.Random) -> list[tuple[Place, Action]]:
         Status(dice.choice((400, 401, 402, 404))),
         StatusAfter(dice.choice((502, 504))),
         Garbage(json=dice.random() < 0.5),
-        Delay(dice.uniform(0.1, 100)),
-        Fail(dice.choice(("NSFW", "Task TimeOut", "RateLimitExceeded", "Strange"))),
+        Delay(dice.uniform(0.1, 50)),
+        Delay(dice.uniform(20, 100)),
+        Fail(dice.choice(("NSFW", "Strange"))),
+        Fail(dice.choice(("Task TimeOut", "RateLimitExceeded"))),
         Fewer(dice.randint(0, 2)),
         Stall(dice.uniform(1, 3000)),
     )
@@ -282,5 +286,5 @@ def _misdeeds(dice: random.Random) -> list[tuple[Place, Action]]:
         (Place.STATUS, at_status),
         (Place.DOWNLOAD, at_download),
     ]
-    chosen = (dice.choice(choices) for _ in range(dice.randint(0, 5)))
+    chosen = (dice.choice(choices) for _ in range(dice.randint(0, 8)))
     return [(where, dice.choice(misdeeds)) for where, misdeeds in chosen]

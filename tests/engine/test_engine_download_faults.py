@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ from reconciler.sandbox.faults import (
 )
 
 
-def world_of(folder: Path, **settings: int | timedelta) -> World:
+def world_of(folder: Path, **settings: Any) -> World:
     """Return the owl, its variant, and the fox."""
     return World(folder, image("owl"), vary("dusk", "owl"), image("fox"), **settings)
 

@@ -193,7 +193,7 @@ def _references(request: Imagine) -> Iterator[Issue]:
         references: tuple[Reference, ...] = getattr(request, field)
         for position, reference in enumerate(references):
             yield from url_issues((field, position), reference)
-            if reference.weight is not None and field != "style_refs":
+            if reference.weight != 1 and field != "style_refs":
                 yield Issue(
                     (field, position),
                     f"APIXO documents no weight for a single picture in `{field}`",

@@ -109,10 +109,7 @@ def _imagine(request: Imagine) -> JsonObject:
 
 def _weighted(references: tuple[Reference, ...]) -> list[JsonObject] | None:
     """A weight of 1 is Midjourney's own default, and the documented samples always carry one."""
-    return [
-        {"url": one.location, "weight": 1 if one.weight is None else one.weight}
-        for one in references
-    ] or None
+    return [{"url": one.location, "weight": one.weight} for one in references] or None
 
 
 def _plain(references: tuple[Reference, ...]) -> list[JsonObject] | None:
