@@ -156,6 +156,15 @@ class Terminal:
         """Press keys."""
         os.write(self._ours, keys.encode())
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C until it is heard: readline is deaf in the moment in which it starts."""
+        for _ in range(5):
+            self.type("\x03")
+            for _ in range(20):
+                self._read()
+                if self._process.poll() is not None:
+                    return
+
     def end(self) -> int:
         """Wait for its end and return the exit code; the terminal must be as it was."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from e2e_kit import CONFIG, KEY_NAME, Project, Shop, clean_env, normal, web_server
 
 from reconciler.sandbox import Sandbox, SandboxSettings
@@ -172,14 +173,19 @@ def test_an_unreachable_host(project_at: ProjectAt) -> None:
     assert project("status").exits(0).out.endswith("Spent or reserved this month: $0.00.\n")
 
 
+def slow(fault: dict[str, Any]) -> ParameterSet:
+    """One more of a kind."""
+    return pytest.param(fault, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         {"action": "garbage"},
-        {"action": "garbage", "json": True},
+        slow({"action": "garbage", "json": True}),
         {"action": "drop_after"},
-        {"action": "status_after", "status": 502, "html": True},
-        {"action": "status_after", "status": 504},
+        slow({"action": "status_after", "status": 502, "html": True}),
+        slow({"action": "status_after", "status": 504}),
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
@@ -202,8 +208,8 @@ def test_an_unusable_answer_to_a_submission_is_a_doubt(
     "fault",
     [
         {"action": "status", "status": 429, "retry_after": 0.2},
-        {"action": "status", "status": 500},
-        {"action": "status", "status": 503, "retry_after": 1},
+        slow({"action": "status", "status": 500}),
+        slow({"action": "status", "status": 503, "retry_after": 1}),
     ],
     ids=lambda fault: str(fault["status"]),
 )
@@ -224,8 +230,8 @@ def test_a_refusal_that_passes_is_tried_again(
     "fault",
     [
         {"action": "garbage"},
-        {"action": "status", "status": 502, "html": True},
-        {"action": "drop_before"},
+        slow({"action": "status", "status": 502, "html": True}),
+        slow({"action": "drop_before"}),
     ],
     ids=lambda fault: str(fault["action"]),
 )

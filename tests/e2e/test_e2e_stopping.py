@@ -150,7 +150,9 @@ def test_item_4_killed_again_and_again(project: Project, shop: Shop, seed: int) 
     assert set(states) <= {"in_sync", "in_doubt", "blocked"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_stopped_by_signal_leaves_at_once_and_goes_on_later(
     project: Project, shop: Shop, number: signal.Signals
 ) -> None:

@@ -48,7 +48,7 @@ def test_ctrl_c_at_the_question(project: Project, shop: Shop) -> None:
     """Leaves with 130, and says so on a line of its own."""
     terminal = project.terminal("apply")
     terminal.until(QUESTION)
-    terminal.type("\x03")
+    terminal.interrupt()
     assert terminal.end() == 130
     assert uncoloured(terminal.seen).endswith(f"{QUESTION}^C\r\ninterrupted\r\n")
     assert shop.requests()["submit"] == 0

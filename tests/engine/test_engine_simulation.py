@@ -88,11 +88,11 @@ def test_a_seed_always_tells_the_same_story() -> None:
 
 
 def test_stories_are_full_of_trouble() -> None:
-    """Each end that a purchase can have is seen often enough to mean something."""
-    seen = sum((phases(seed) for seed in range(30)), Counter())
-    ends = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED, Phase.IN_DOUBT)
-    assert all(seen[phase] >= 5 for phase in ends)
-    assert seen[Phase.STORED] >= 60
+    """Every end that a purchase can have is seen, and most are not the happy one's."""
+    seen = sum((phases(seed) for seed in range(40)), Counter())
+    ends = {Phase.REJECTED, Phase.FAILED, Phase.CANCELLED, Phase.IN_DOUBT, Phase.STORED}
+    assert set(seen) == ends
+    assert seen[Phase.IN_DOUBT] >= 10
 
 
 class CarelessChannel(Channel):
