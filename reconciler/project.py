@@ -9,21 +9,15 @@ from reconciler.assets.objects import ObjectStore
 from reconciler.assets.views import Views
 from reconciler.config import CONFIG_FILE, SANDBOX, AssetsConfig, Config
 from reconciler.errors import ConfigError
-from reconciler.ids import ProviderName
+from reconciler.ids import Address, ProviderName
 from reconciler.money import MicroUsd
 from reconciler.plan.pricing import Seller, Sellers
 from reconciler.providers import PROVIDERS
 from reconciler.providers.check import check
 from reconciler.providers.protocol import Provider
-from reconciler.spec.diagnostics import Problem, SpecProblemsError, locate
-from reconciler.spec.load import (
-    Specs,
-    is_checked,
-    load_config,
-    load_specs,
-    mark_checked,
-    text_reader,
-)
+from reconciler.spec.diagnostics import Problem
+from reconciler.spec.load import Specs, load_config, load_specs, text_reader
+from reconciler.spec.resource import Resource
 
 _REHEARSAL = "rehearsal"
 _CACHE = "cache.db"
@@ -104,24 +98,20 @@ class Project:
 
     def load(self) -> Specs:
         """Return the specs, judged by their providers' rules. Raises SpecError."""
-        specs = load_specs(self.root, self.config, cache=self.cache_path)
-        if not is_checked(self.cache_path, specs.digest):
-            problems = [*self._broken_rules(specs), *_colliding_views(specs)]
-            if problems:
-                raise SpecProblemsError(locate(problems, self.read))
-            mark_checked(self.cache_path, specs.digest)
-        return specs
+        return load_specs(self.root, self.config, cache=self.cache_path, judge=self._judge)
 
     def read(self, file: str) -> str:
         """Return the text of a file of the project."""
         return text_reader(self.root)(file)
 
-    def _broken_rules(self, specs: Specs) -> Iterator[Problem]:
+    def _judge(self, resources: Mapping[Address, Resource]) -> Iterator[Problem]:
+        """Yield what the language allows and the providers, or the file system, do not."""
         from reconciler.spec.whence import whence
 
-        for resource, issue in check(specs.resources, self.adapters()):
+        for resource, issue in check(resources, self.adapters()):
             place = whence(self.root, self.config, resource, issue.field)
             yield place.problem(issue.message, issue.hint)
+        yield from _colliding_views(resources)
 
 
 def _usual_cache(root: Path) -> Path | None:
@@ -155,9 +145,9 @@ def _check_price_keys(
             )
 
 
-def _colliding_views(specs: Specs) -> Iterator[Problem]:
-    for name, addresses in find_collisions(specs.resources).items():
-        first, *others = (specs.resources[address] for address in addresses)
+def _colliding_views(resources: Mapping[Address, Resource]) -> Iterator[Problem]:
+    for name, addresses in find_collisions(resources).items():
+        first, *others = (resources[address] for address in addresses)
         for other in others:
             yield Problem(
                 other.file,

@@ -218,6 +218,11 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class LinksGone:
+    """The provider does not serve the pictures any more, and has no other links."""
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFailed:
     """The task ended without a picture."""
 
@@ -240,6 +245,7 @@ Event = (
     | AnswerLost
     | Withdrawn
     | Delivered
+    | LinksGone
     | TaskFailed
     | PictureStored
 )
@@ -277,6 +283,8 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
             Delivered(),
         ):  # the links again, after bytes were lost
             return _delivered(changed, event)
+        case ((Phase.SUCCEEDED | Phase.STORED), LinksGone()):
+            return replace(changed, links_expire_at=None)
         case ((Phase.SUCCEEDED | Phase.STORED), PictureStored()):
             return _stored(changed, event)
     raise IllegalEvent(purchase, event)

@@ -6,7 +6,7 @@ Imports inside functions count like all others; those for type checkers only do 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -86,27 +86,27 @@ def imports() -> tuple[Import, ...]:
 
 
 def _ours_or_not(imported: str) -> str:
-    return (
-        imported.removeprefix(PROGRAM)
-        if imported.split(".", maxsplit=1)[0] == PROGRAM
-        else imported
-    )
+    is_ours = imported == PROGRAM or imported.startswith(f"{PROGRAM}.")
+    return imported.removeprefix(PROGRAM) if is_ours else imported
 
 
 def _imports(node: ast.AST, *, is_late: bool) -> Iterator[tuple[str, bool]]:
-    for child in ast.iter_child_nodes(node):
-        match child:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-                for other in child.orelse:
-                    yield from _imports(other, is_late=is_late)
-            case ast.Import(names=names):
-                yield from ((one.name, is_late) for one in names)
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                yield from ((_module_of(module, one.name), is_late) for one in names)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                yield from _imports(child, is_late=True)
-            case _:
-                yield from _imports(child, is_late=is_late)
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            within: Iterable[ast.AST] = node.orelse
+        case ast.Import(names=names):
+            yield from ((one.name, is_late) for one in names)
+            return
+        case ast.ImportFrom(module=str(module), names=names, level=0):
+            yield from ((_module_of(module, one.name), is_late) for one in names)
+            return
+        case ast.ImportFrom():
+            raise AssertionError("imports are written in full here")
+        case _:
+            within = ast.iter_child_nodes(node)
+    is_late = is_late or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    for child in within:
+        yield from _imports(child, is_late=is_late)
 
 
 def _module_of(module: str, name: str) -> str:

@@ -30,6 +30,7 @@ from reconciler.purchase import (
     FailureKind,
     FollowUp,
     IllegalEvent,
+    LinksGone,
     NotSent,
     Phase,
     PictureStored,
@@ -109,6 +110,7 @@ EVENTS: tuple[Event, ...] = (
     Withdrawn(),
     delivered(2),
     TaskFailed(FAILURE),
+    LinksGone(),
     stored(1),
 )
 LEGAL = {
@@ -123,6 +125,8 @@ LEGAL = {
     (Phase.SUCCEEDED, Delivered): Phase.SUCCEEDED,
     (Phase.SUCCEEDED, PictureStored): Phase.SUCCEEDED,
     (Phase.STORED, Delivered): Phase.STORED,
+    (Phase.SUCCEEDED, LinksGone): Phase.SUCCEEDED,
+    (Phase.STORED, LinksGone): Phase.STORED,
     (Phase.STORED, PictureStored): Phase.STORED,
 }
 ENDS = {Phase.REJECTED, Phase.FAILED, Phase.CANCELLED, Phase.IN_DOUBT}
@@ -193,6 +197,14 @@ def test_delivered() -> None:
             Candidate(CandidateNumber(2), "https://file.apixo.ai/2.png"),
         ),
     )
+
+
+def test_links_gone() -> None:
+    """A dead link is remembered as such; the pictures stay known, and new links may come."""
+    gone = after(*TWO_CAME, LinksGone())
+
+    assert gone == replace(after(*TWO_CAME), links_expire_at=None)
+    assert advance(gone, delivered(2), NOW).links_expire_at == EXPIRY
 
 
 def test_stored_when_all_candidates_are() -> None:

@@ -15,7 +15,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 _COMMANDS = {
     "init": ("init", "Make a working project in a folder."),
     "validate": ("look", "Check every spec, offline. Spends nothing."),
-    "plan": ("plan", "Show what apply would do and cost. Spends nothing, writes nothing."),
+    "plan": ("plan", "Show what apply would do and cost. Spends nothing, changes nothing."),
     "apply": ("apply", "Buy what is missing or changed, and bring the pictures home."),
     "status": ("look", "Show what is in sync, pending, failed or in doubt."),
     "show": ("look", "Show everything about one address."),

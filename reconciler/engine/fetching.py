@@ -8,7 +8,7 @@ from reconciler.engine.outcome import Ending
 from reconciler.engine.pace import backoff
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
-from reconciler.purchase import Candidate, PictureStored, StoredPicture
+from reconciler.purchase import Candidate, LinksGone, PictureStored, StoredPicture
 
 _TRIES = 4
 _HOPELESS = (Obstacle.GONE, Obstacle.TOO_LARGE, Obstacle.TOO_SLOW)
@@ -23,6 +23,8 @@ async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew)
         await renew()
         problem = await _round(tracked, shop, haste)
     if problem is not None:
+        if problem.obstacle is Obstacle.GONE:
+            tracked.record(LinksGone())
         raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), _advice(problem, tracked))
 
 

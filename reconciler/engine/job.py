@@ -175,7 +175,7 @@ class Job:
         if tracked is None or tracked.purchase.task_id is None:
             return
         answer = await self._has.channel.look(tracked.purchase.task_id)
-        if isinstance(answer, Finished) and len(answer.urls) >= len(tracked.purchase.candidates):
+        if isinstance(answer, Finished) and _covers(answer, tracked.purchase):
             tracked.record(waiting.delivered(answer, self._has.channel, self._shop.now()))
 
     def _show(self, purchase: Purchase) -> None:
@@ -199,6 +199,12 @@ class Job:
     def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
         purchase = self._tracked.purchase if self._tracked else None
         return Outcome(self._has.action, ending, detail, hint, purchase)
+
+
+def _covers(answer: Finished, purchase: Purchase) -> bool:
+    """Whether it links every candidate that is owed to us: none of them may be forgotten."""
+    linked = {number for number, url in enumerate(answer.urls, 1) if url}
+    return linked.issuperset(one.number for one in purchase.candidates if one.picture is None)
 
 
 def _check_success(purchase: Purchase) -> None:

@@ -175,6 +175,8 @@ class _Planner:
                 return replace(
                     action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT, note=f"task {purchase.task_id}"
                 )
+            case Phase.SUCCEEDED if purchase.links_expire_at is None:
+                return self._gone(wanted, action)
             case Phase.SUCCEEDED:
                 return replace(action, verb=Verb.FETCH, reason=Reason.NOT_DOWNLOADED)
             case Phase.REJECTED | Phase.FAILED:
@@ -236,13 +238,7 @@ class _Planner:
         if lost and links_live(purchase, self._owned.now):
             return replace(action, verb=Verb.FETCH, reason=Reason.BYTES_MISSING)
         if lost:
-            return replace(
-                action,
-                verb=Verb.BLOCKED,
-                reason=Reason.BYTES_GONE,
-                note=f"`take: {wanted.resource.take + 1}` buys it again",
-                price=self._price(wanted),
-            )
+            return self._gone(wanted, action)
         shown = viewing.view_action(action, wanted.resource, purchase, self._owned)
         unpickable = not_delivered(purchase, wanted.resource.pick)
         if shown.verb is Verb.KEEP and unpickable:
@@ -253,6 +249,11 @@ class _Planner:
             moved = replace(shown, verb=Verb.MOVE, reason=Reason.RENAMED, note=f"was {old}")
             return replace(moved, moved_from=old)
         return shown
+
+    def _gone(self, wanted: Wanted, action: Action) -> Action:
+        note = f"`take: {wanted.resource.take + 1}` buys it again"
+        blocked = replace(action, verb=Verb.BLOCKED, reason=Reason.BYTES_GONE, note=note)
+        return replace(blocked, price=self._price(wanted))
 
     def _is_lost(self, picture: StoredPicture | None) -> bool:
         return picture is None or picture.digest in self._owned.lost

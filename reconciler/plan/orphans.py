@@ -26,11 +26,15 @@ def orphans(owned: Owned, wanted: Collection[TakeKey], selection: Selection) -> 
     unfinished = (
         purchase
         for key, purchase in owned.purchases.items()
-        if purchase.phase in _VERBS and key not in wanted
+        if purchase.phase in _VERBS and key not in wanted and not _is_beyond_reach(purchase)
     )
     for purchase in sorted(unfinished, key=lambda one: (one.created_at, one.id)):
         if selection.allows_gone(purchase.address):
             yield _action(purchase, run_active=owned.run_active)
+
+
+def _is_beyond_reach(purchase: Purchase) -> bool:
+    return purchase.phase is Phase.SUCCEEDED and purchase.links_expire_at is None
 
 
 def _action(purchase: Purchase, *, run_active: bool) -> Action:

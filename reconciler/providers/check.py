@@ -10,11 +10,15 @@ from reconciler.spec.resource import Resource
 def check(
     resources: Mapping[Address, Resource], adapters: Mapping[ProviderName, Provider]
 ) -> Iterator[tuple[Resource, Issue]]:
-    """Yield each issue with its resource. A follow-up is judged by its root image's provider."""
+    """Yield each issue with its resource. A follow-up is judged by its root image's provider.
+
+    A provider that nobody has configured is somebody else's finding.
+    """
     for resource in resources.values():
         chain = [resource, *ancestors(resource, resources)]
         lineage = tuple(one.request for one in chain[1:])
-        for issue in adapters[chain[-1].provider].issues(resource.request, lineage):
+        adapter = adapters.get(chain[-1].provider)
+        for issue in adapter.issues(resource.request, lineage) if adapter else ():
             yield resource, issue
 
 

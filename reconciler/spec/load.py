@@ -34,7 +34,7 @@ from reconciler.spec.link import link
 from reconciler.spec.masking import redacted
 from reconciler.spec.resource import KeyPath, Resource
 
-__all__ = ["Specs", "is_checked", "load_config", "load_specs", "mark_checked", "text_reader"]
+__all__ = ["Specs", "load_config", "load_specs", "text_reader"]
 
 _CACHE_FORMAT = 1
 """Raise it when the same text means something else, or is kept in another form."""
@@ -87,8 +87,18 @@ def load_config(root: Path, *, cache: Path | None = None) -> Config:
     return config
 
 
-def load_specs(root: Path, config: Config, *, cache: Path | None) -> Specs:
-    """Read all specs of a project. Raises SpecError, with `diagnostics` where lines are wrong."""
+Judge = Callable[[Mapping[Address, Resource]], Iterable[Problem]]
+"""Rules that this package does not know, such as a provider's; it is given whole lineages."""
+
+
+def load_specs(
+    root: Path, config: Config, *, cache: Path | None, judge: Judge | None = None
+) -> Specs:
+    """Read all specs of a project. Raises SpecError, with `diagnostics` where lines are wrong.
+
+    `judge` sees what could be understood, so that all problems come at once; what it has approved
+    once is not shown to it again.
+    """
     context = _context(config)
     with _gc_paused():
         sources = list(_sources(root, config.specs, _salt(context)))
@@ -98,11 +108,18 @@ def load_specs(root: Path, config: Config, *, cache: Path | None) -> Specs:
         linked = link(expanded, is_complete=not diagnostics)
         problems = [one for file in expanded.values() for one in file.problems]
         problems += linked.problems
+        digest = _digest(
+            codec.encode_config(config), *(f"{one.file} {one.digest}" for one in sources)
+        )
+        is_sound = not (problems or diagnostics)
+        must_judge = judge is not None and not (is_sound and is_checked(cache, digest))
+        problems += judge(linked.resources) if judge and must_judge else ()
         if problems or diagnostics:
             located = locate(problems, text_reader(root))
             raise SpecProblemsError(in_order([*diagnostics, *located]))
+        if must_judge:
+            mark_checked(cache, digest)
     names = tuple(source.file for source in sources)
-    digest = _digest(codec.encode_config(config), *(f"{one.file} {one.digest}" for one in sources))
     return Specs(MappingProxyType(linked.resources), names, digest)
 
 

@@ -7,11 +7,15 @@ Nothing of ours is replaced. Only the surroundings are: time, the network betwee
 import asyncio
 import itertools
 import json
+import shutil
+import tempfile
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -36,7 +40,7 @@ from reconciler.plan.pricing import Seller
 from reconciler.plan.select import Selection
 from reconciler.providers import PROVIDERS
 from reconciler.purchase import Event, Phase, Purchase
-from reconciler.sandbox import Fault, Sandbox, SandboxSettings
+from reconciler.sandbox import Fault, Sandbox, SandboxSettings, desk
 from reconciler.sandbox.faults import Action as Misdeed
 from reconciler.sandbox.faults import Place
 from reconciler.sandbox.ledger import EntryKind
@@ -56,6 +60,9 @@ from reconciler.spec.request import (
 from reconciler.spec.resource import Parent, Resource, TakeKey
 from reconciler.state.records import ViewRecord
 from reconciler.state.store import Limits, Store
+
+desk.png_of = cache(desk.png_of)  # type: ignore[attr-defined]
+"""Drawing is a pure function and most of a test's time; all tests want the same few pictures."""
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 APIXO = ProviderName("apixo")
@@ -289,6 +296,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.folder = folder
+        self._move_to_memory()
         self.resources = {one.address: one for one in resources}
         self.manner = manner
         self.latency = 0.05
@@ -308,6 +316,21 @@ class World:
                 database=folder / "sandbox.db", clock=self.clock, **{**usual, **settings}
             )
         )
+
+    def _move_to_memory(self) -> None:
+        """Let the folder lie in memory as long as this world lives, where the system has room.
+
+        What a run writes is made durable again and again: on a disk that is most of a test's time.
+        """
+        memory = Path("/dev/shm")  # noqa: S108 - only a place for temporary folders
+        if not memory.is_dir():
+            self.folder.mkdir(exist_ok=True)
+            return
+        place = tempfile.mkdtemp(prefix="reconciler-", dir=memory)
+        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        if self.folder.is_dir():
+            self.folder.rmdir()
+        self.folder.symlink_to(place)
 
     def seconds(self) -> float:
         """Return virtual seconds since the world began."""

@@ -1,6 +1,8 @@
 """When things happen: the DAG, the limits, the rhythm of polling. All times are virtual."""
 
+import shutil
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +12,12 @@ from engine_kit import PLENTY, World, edit, image, reroll, upscale, vary
 from reconciler.engine.channel import Manner
 from reconciler.engine.outcome import Ending
 from reconciler.errors import ExitCode
+from reconciler.ids import Address, RunId
 from reconciler.plan.actions import Verb
 from reconciler.purchase import Phase
 from reconciler.sandbox.faults import Delay, Place, Stall, Status
 from reconciler.spec.request import Speed
+from reconciler.state.store import Store
 
 LATENCY = 0.05
 
@@ -240,11 +244,7 @@ def test_events_tell_the_story_in_order(tmp_path: Path) -> None:
 def test_same_request_under_two_addresses_is_bought_once(tmp_path: Path) -> None:
     """The second address adopts what the first one bought, and its variants follow."""
     twin = image("owl")
-    copy = image("copy")
-    copy = type(copy)(
-        copy.address, copy.provider, copy.operation, twin.canonical, None, None, 1, "b.yaml", ()
-    )
-    world = World(tmp_path, twin, copy, vary("dusk", "copy"))
+    world = World(tmp_path, twin, replace(twin, address=Address("copy")), vary("dusk", "copy"))
     run = world.apply()
     assert set(run.endings().values()) == {Ending.DONE}
     assert world.charged("owl") == 1
@@ -252,6 +252,43 @@ def test_same_request_under_two_addresses_is_bought_once(tmp_path: Path) -> None
         tmp_path / "assets" / "owl.1.png"
     ).read_bytes()
     assert world.apply().plan.actions == ()
+
+
+def test_a_variant_whose_parent_is_unknown_keeps_its_own_pictures(tmp_path: Path) -> None:
+    """A clone's record may lack the parent: that is bought, and shown under its own name only."""
+    family = (image("owl"), vary("dusk", "owl"))
+    first = World(tmp_path / "first", *family)
+    first.apply()
+    dusk = first.purchase("dusk")
+    second = World(tmp_path / "second", *family)
+    shutil.copytree(first.folder / "assets" / ".objects", second.folder / "assets" / ".objects")
+    with Store.open(second.folder / "state.db") as store:
+        store.adopt([dusk], second.now(), RunId("earlier"))
+    run = second.apply()
+    verbs = {one.address: one.verb for one in run.plan.actions}
+    assert verbs == {"owl": Verb.BUY, "dusk": Verb.ADOPT}
+    assert second.charges() == {"text-to-image:owl": 1}
+    with second.archive() as store:
+        assert store.views()[dusk.address].intent == dusk.id
+
+
+def test_names_that_move_and_go_cost_nothing(tmp_path: Path) -> None:
+    """A renamed image moves its file, a removed one loses it; no request, and the bytes stay."""
+    owl = image("owl", pick=1)
+    world = World(tmp_path, owl, image("fox", pick=1))
+    world.apply()
+    sent, renamed = len(world.visits), replace(owl, address=Address("bird"))
+    world.resources = {renamed.address: renamed}
+    run = world.apply()
+    assert {one.address: one.verb for one in run.plan.actions} == {
+        "bird": Verb.MOVE,
+        "fox": Verb.PRUNE,
+    }
+    assert set(run.endings().values()) == {Ending.DONE}
+    shown = sorted(one.name for one in (tmp_path / "assets").glob("*.png"))
+    assert shown == ["bird.1.png", "bird.2.png", "bird.3.png", "bird.4.png", "bird.png"]
+    assert len(world.visits) == sent
+    assert world.owned_pictures("fox") == 4
 
 
 def test_an_hour_takes_no_time(tmp_path: Path) -> None:

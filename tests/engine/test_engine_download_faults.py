@@ -1,16 +1,20 @@
 """Everything that can happen to a download. It is paid for: nothing here may buy it again."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from engine_kit import World, image, vary
+from engine_kit import Parts, World, image, vary
 
+from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
+from reconciler.ids import TaskId
 from reconciler.plan.actions import Reason, Verb
-from reconciler.purchase import Phase
+from reconciler.providers.protocol import Finished, Running, TryAgain, Unknown
+from reconciler.purchase import Phase, TaskFailed
 from reconciler.sandbox.faults import (
     Action,
     Corrupt,
@@ -105,6 +109,33 @@ def test_one_bad_picture_does_not_keep_its_siblings_away(tmp_path: Path) -> None
     downloads = world.sandbox.requests()["download"]
     assert world.apply().ending("owl") is Ending.DONE
     assert world.sandbox.requests()["download"] == downloads + 1
+
+
+class Forgetful(Channel):
+    """An API that names the first candidate's link only once."""
+
+    async def look(self, task_id: TaskId) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+        """Ask, and lose a link when it is not the first success."""
+        answer = await super().look(task_id)
+        if isinstance(answer, Finished) and task_id in self._told:
+            return replace(answer, urls=(None, *answer.urls[1:]))
+        if isinstance(answer, Finished):
+            self._told.add(task_id)
+        return answer
+
+    _told: set[TaskId] = set()
+
+
+def test_new_links_never_make_us_forget_a_picture(tmp_path: Path) -> None:
+    """The answer to the second question lacks one: it stays owed, and comes with the next run."""
+    world = World(tmp_path, image("owl"), parts=Parts(channel=Forgetful))
+    world.order(Place.DOWNLOAD, Status(404))
+    world.order(Place.DOWNLOAD, Status(404), after=4)
+    assert world.apply().ending("owl") is Ending.NOT_DOWNLOADED
+    assert [one.number for one in world.purchase("owl").candidates] == [1, 2, 3, 4]
+    assert world.apply().ending("owl") is Ending.DONE
+    assert world.owned_pictures("owl") == 4
+    assert world.plan().actions == ()
 
 
 def test_a_link_that_has_expired_is_not_bought_again_by_itself(tmp_path: Path) -> None:

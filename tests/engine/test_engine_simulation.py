@@ -6,11 +6,8 @@ failure names its seed, and `SIMULATE_FROM=<seed> SIMULATE=1` plays that one aga
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -43,28 +40,18 @@ MUTANT_SEEDS = range(100)
 CAREFUL = Parts()
 
 
-@contextmanager
-def folder() -> Iterator[Path]:
-    """Give a folder in memory where there is one: thousands of databases wear out a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - only a place for temporary folders
-    place = tempfile.mkdtemp(prefix="reconciler-", dir=memory if memory.is_dir() else None)
-    try:
-        yield Path(place)
-    finally:
-        shutil.rmtree(place)
-
-
 def story(seed: int, parts: Parts = CAREFUL) -> list[tuple[float, str, str]]:
     """Play one seed; return what went over the network."""
-    with folder() as place:
-        world = play(seed, place, parts)
+    with tempfile.TemporaryDirectory() as place:
+        world = play(seed, Path(place) / "world", parts)
         return [(one.at, one.method, one.about) for one in world.visits]
 
 
 def phases(seed: int) -> Counter[Phase]:
     """Play one seed; return where its purchases ended."""
-    with folder() as place:
-        return Counter(one.phase for one in play(seed, place, CAREFUL).attempts())
+    with tempfile.TemporaryDirectory() as place:
+        world = play(seed, Path(place) / "world", CAREFUL)
+        return Counter(one.phase for one in world.attempts())
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

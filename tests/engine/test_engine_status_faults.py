@@ -1,5 +1,6 @@
 """Everything that can happen while a task is waited for. Asking is free, so it may be repeated."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -222,11 +223,8 @@ def test_paid_work_that_no_spec_asks_for_any_more_is_brought_home(tmp_path: Path
     world = world_of(tmp_path)
     world.apply(stop_at=5)
     first = world.purchase("owl")
-    changed = image("owl2")
     owl = world.resources[first.address]
-    world.resources[first.address] = type(owl)(
-        owl.address, owl.provider, owl.operation, changed.canonical, None, None, 1, "a.yaml", ()
-    )
+    world.resources[owl.address] = replace(owl, canonical=image("bird").canonical)
     run = world.apply()
     assert {one.ending for one in run.result.outcomes} == {Ending.DONE}
     with world.archive() as store:
@@ -242,10 +240,8 @@ def test_an_orphan_that_fails_does_not_block_what_bears_its_name_now(tmp_path: P
     world = world_of(tmp_path)
     world.order(Place.SUBMIT, Fail("NSFW"), prompt_contains="owl")
     world.apply(stop_at=5)
-    owl, changed = world.resources[image("owl").address], image("bird")
-    world.resources[owl.address] = type(owl)(
-        owl.address, owl.provider, owl.operation, changed.canonical, None, None, 1, "a.yaml", ()
-    )
+    owl = world.resources[image("owl").address]
+    world.resources[owl.address] = replace(owl, canonical=image("bird").canonical)
     run = world.apply()
     assert run.ending("dusk") is Ending.DONE
     assert sorted(one.ending for one in run.result.outcomes if one.address == "owl") == [

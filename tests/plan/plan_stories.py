@@ -6,7 +6,7 @@
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
-`links` (live or expired), `attempt` (1), `lost` (candidates whose bytes are missing), `price` in
+`links` (live, expired, gone), `attempt` (1), `lost` (candidates whose bytes are missing), `price` in
 dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
 
@@ -194,8 +194,10 @@ def was(wanted: Entries, owned: Entries, address: str) -> Entry:
     return {**kept, **then}
 
 
-def links_expire_at(entry: Entry) -> datetime:
+def links_expire_at(entry: Entry) -> datetime | None:
     """Return a moment after or before the story's."""
+    if entry.get("links") == "gone":
+        return None
     return NOW + timedelta(hours=1 if entry.get("links") == "live" else -1)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 import reconciler
 from reconciler.spec import yaml as spec_yaml
-from reconciler.spec.load import is_checked, load_config, load_specs, mark_checked
+from reconciler.spec.cache import is_checked, mark_checked
+from reconciler.spec.load import load_config, load_specs
 
 ProjectOf = Callable[[Mapping[str, str | bytes]], Path]
 
