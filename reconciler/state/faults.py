@@ -28,10 +28,11 @@ _DISK = Fault(
 )
 _CORRUPT = Fault(
     "the database is damaged",
-    "keep a copy, then restore a backup; reconciler.lock in git still names what was bought",
+    "keep a copy, then restore a backup; without it, all that was bought would be bought again",
 )
 _NO_DATABASE = Fault(
-    "this file is no database", "move it away, or name another file under `state:`"
+    "this file is no database",
+    "look at it before you move it: without its database, a project buys everything again",
 )
 _FULL = Fault("the disk is full", "free some space and run again; nothing is half written")
 _UNOPENED = Fault(

@@ -6,8 +6,8 @@
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
-`links` (live, expired, gone), `attempt` (1), `lost` (candidates whose bytes are missing), `price` in
-dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
+`links` (live, expired, gone), `attempt` (1), `lost` (candidates whose bytes are missing), `price`
+in dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
