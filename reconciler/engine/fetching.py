@@ -19,13 +19,28 @@ Renew = Callable[[], Awaitable[None]]
 async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew) -> None:
     """Store every candidate whose bytes are not there. Raises Unfinished when some stay away."""
     problem = await _round(tracked, shop, haste)
-    if problem is not None and problem.obstacle is Obstacle.GONE:
+    for wait in (0.0, *backoff(_TRIES)):
+        if problem is None or problem.obstacle is not Obstacle.GONE:
+            break
+        if wait and _has_expired(tracked, shop):
+            break
+        await asyncio.sleep(wait / haste)
         await renew()
         problem = await _round(tracked, shop, haste)
     if problem is not None:
-        if problem.obstacle is Obstacle.GONE:
+        if problem.obstacle is Obstacle.GONE and _has_expired(tracked, shop):
             tracked.record(LinksGone())
         raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), _advice(problem, tracked))
+
+
+def _has_expired(tracked: Tracked, shop: Workshop) -> bool:
+    """Whether the links have had their documented life.
+
+    Before that a dead link may be a file server that is late, or a proxy that is in the way: what
+    is paid for is only given up when the provider had said that it would be gone.
+    """
+    expiry = tracked.purchase.links_expire_at
+    return expiry is None or shop.now() >= expiry
 
 
 def _advice(problem: DownloadError, tracked: Tracked) -> str:

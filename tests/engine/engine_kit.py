@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -542,13 +542,3 @@ def _killer(fate: Fate) -> Callable[[], None]:
             main.cancel()
 
     return kill
-
-
-def descendants(world: World, address: str) -> set[str]:
-    """Return every address below one."""
-    below: set[str] = set()
-    parents: Mapping[Address, Resource] = world.resources
-    for one in parents.values():
-        if one.parent is not None and one.parent.address in (*below, address):
-            below.add(one.address)
-    return below
