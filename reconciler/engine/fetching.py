@@ -12,6 +12,7 @@ from reconciler.purchase import Candidate, LinksGone, PictureStored, StoredPictu
 
 _TRIES = 4
 _HOPELESS = (Obstacle.GONE, Obstacle.TOO_LARGE, Obstacle.TOO_SLOW)
+_HOPELESS_ADVICE = "it was paid, but nobody serves it any more; `take:` plus one buys a new one"
 Renew = Callable[[], Awaitable[None]]
 """Asks the provider for the links again and records them."""
 
@@ -28,9 +29,11 @@ async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew)
         await renew()
         problem = await _round(tracked, shop, haste)
     if problem is not None:
-        if problem.obstacle is Obstacle.GONE and _has_expired(tracked, shop):
+        is_hopeless = problem.obstacle is Obstacle.GONE and _has_expired(tracked, shop)
+        if is_hopeless:
             tracked.record(LinksGone())
-        raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), _advice(problem, tracked))
+        advice = _HOPELESS_ADVICE if is_hopeless else _advice(tracked)
+        raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), advice)
 
 
 def _has_expired(tracked: Tracked, shop: Workshop) -> bool:
@@ -43,11 +46,9 @@ def _has_expired(tracked: Tracked, shop: Workshop) -> bool:
     return expiry is None or shop.now() >= expiry
 
 
-def _advice(problem: DownloadError, tracked: Tracked) -> str:
-    if problem.obstacle is Obstacle.GONE:
-        return "it is paid, but the provider serves it no more; `take:` plus one buys a new one"
+def _advice(tracked: Tracked) -> str:
     expiry = tracked.purchase.links_expire_at
-    until = f" (its link lives until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
+    until = f" (its link should live until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
     return f"it is paid: run apply again to fetch it{until}"
 
 

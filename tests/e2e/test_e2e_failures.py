@@ -288,12 +288,13 @@ def order(database: Path, rule: dict[str, Any]) -> None:
         (
             {"action": "huge", "megabytes": 10_000},
             "it is too large: 10,000,000,000 bytes are announced",
-            "it is paid: run apply again to fetch it (its link lives until 20",
+            "it is paid: run apply again to fetch it (its link should live until 20",
         ),
-        (
+        pytest.param(
             {"action": "status", "status": 404},
             "the link no longer works: answered 404",
-            "it is paid, but the provider serves it no more; `take:` plus one buys a new one",
+            "it is paid: run apply again to fetch it (its link should live until 20",
+            marks=pytest.mark.slow,  # a link that dies early may be late: it gets half a minute
         ),
     ],
     ids=["announced", "gone"],
