@@ -265,7 +265,7 @@ def test_a_broken_download_keeps_what_was_paid(folder: Project, name: str) -> No
     order(database, {"where": "download", "times": 4 * 3, "after": 1, **fault})
     ran = folder("apply").exits(5)
     assert f"error: owl: paid, not downloaded: {words}" in ran.out
-    assert "hint: it is paid: run apply again to fetch it (its link lives until 20" in ran.out
+    assert "hint: it is paid: run apply again to fetch it (its link should live until 20" in ran.out
     assert "Applied: 1 paid, not downloaded ($0.20).\n" in ran.out
     assert len(folder.objects()) == 1
     assert not list((folder.assets / ".objects/tmp").iterdir())
