@@ -16,6 +16,7 @@ from reconciler.providers.protocol import Order, Running, TryAgain
 from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused
 from reconciler.spec.request import Imagine
 
+KEY = "sk-very-secret-key"
 ORDER = Order(Imagine("owl"))
 ACCEPTED = {"code": 200, "message": "success", "data": {"taskId": "t1"}}
 BUSY = {"code": 429, "message": "busy", "data": None}
@@ -33,7 +34,10 @@ def answer_to(handler: Handler, ask: Callable[[Channel], Awaitable[Any]]) -> Any
 
     async def work() -> Any:
         transport = httpx.MockTransport(handler)
-        async with httpx.AsyncClient(transport=transport, base_url="http://api.test/v1") as client:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://api.test/v1", headers=headers
+        ) as client:
             return await ask(channel(client))
 
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(0.0, 0.0)) as runner:
@@ -147,6 +151,19 @@ def test_a_date_without_a_date_to_compare_it_with_says_nothing() -> None:
     headers = {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}
     answer = bought(lambda _request: httpx.Response(429, json=BUSY, headers=headers))
     assert answer.retry_after is None
+
+
+def test_an_echoed_key_goes_no_further() -> None:
+    """An API that repeats the key must not bring it into the state or onto a screen."""
+
+    def echo(request: httpx.Request) -> httpx.Response:
+        words = f"bad key {request.headers['authorization']}"
+        return httpx.Response(401, json={"code": 401, "message": words, "data": None})
+
+    verdict = bought(echo)
+    assert isinstance(verdict, Refused)
+    assert KEY not in repr(verdict)
+    assert "bad key Bearer ***" in verdict.failure.message
 
 
 def test_a_redirected_submission_is_not_followed() -> None:
