@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from reconciler import __version__
-from reconciler.config import ProviderConfig
+from reconciler.config import SANDBOX_ORIGIN, ProviderConfig
 from reconciler.engine.channel import Channel, Manner
 from reconciler.errors import ProviderError, StateError
 from reconciler.ids import ProviderName
@@ -23,7 +23,6 @@ from reconciler.providers.protocol import Provider
 if TYPE_CHECKING:
     from reconciler.sandbox import SandboxSettings
 
-_SANDBOX_ORIGIN = "http://sandbox.invalid"
 _SANDBOX_KEY = "sandbox"
 _API_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _FILES_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -133,7 +132,7 @@ def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> _Embedded |
 def _api_client(config: ProviderConfig, key: str, sandbox: _Embedded | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         transport=sandbox if config.is_sandbox else None,
-        base_url=f"{_SANDBOX_ORIGIN}/api/v1" if config.is_sandbox else config.base_url,
+        base_url=f"{SANDBOX_ORIGIN}/api/v1" if config.is_sandbox else config.base_url,
         headers={"Authorization": f"Bearer {key}", "User-Agent": _AGENT},
         timeout=_API_TIMEOUT,
         follow_redirects=False,
@@ -141,7 +140,7 @@ def _api_client(config: ProviderConfig, key: str, sandbox: _Embedded | None) -> 
 
 
 def _files_client(sandbox: _Embedded | None) -> httpx.AsyncClient:
-    mounts = {_SANDBOX_ORIGIN: sandbox} if sandbox else None
+    mounts = {SANDBOX_ORIGIN: sandbox} if sandbox else None
     return httpx.AsyncClient(mounts=mounts, headers={"User-Agent": _AGENT}, timeout=_FILES_TIMEOUT)
 
 

@@ -11,6 +11,8 @@ from reconciler.money import MicroUsd
 
 CONFIG_FILE: Final = "reconciler.yaml"
 SANDBOX: Final = "sandbox:"
+SANDBOX_ORIGIN: Final = "http://sandbox.invalid"
+"""Where the embedded emulator lives: a name that no network can resolve."""
 
 
 class ViewMode(StrEnum):

@@ -1,15 +1,19 @@
 """From a project on disk to its plan: gathers the facts, then asks the pure planner."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.assets.objects import ObjectStore
+from reconciler.config import SANDBOX_ORIGIN
+from reconciler.errors import ConfigError
 from reconciler.plan.actions import Plan
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.select import select
 from reconciler.project import Project
+from reconciler.purchase import Purchase
 from reconciler.spec.load import Specs
 from reconciler.spec.resource import TakeKey
 from reconciler.state.lock import holder
@@ -53,6 +57,7 @@ def gather(project: Project, store: Store, *, run_active: bool) -> Owned:
     """Return everything the project owns; looks at the asset folder, reads no picture."""
     objects = ObjectStore(project.assets_path)
     purchases, records = store.latest(), store.views()
+    _check_worlds(project, purchases.values())
     differences = project.views(objects).missing_or_foreign(
         {path: digest for one in records.values() for path, digest in one.files.items()}
     )
@@ -70,6 +75,37 @@ def gather(project: Project, store: Store, *, run_active: bool) -> Owned:
         stale_files=differences.missing,
         foreign_files=differences.foreign,
         run_active=run_active,
+    )
+
+
+def _check_worlds(project: Project, purchases: Iterable[Purchase]) -> None:
+    """Raise ConfigError where drawn pictures and bought ones would be taken for each other.
+
+    A purchase is the sandbox's if its links are; whoever points the same provider elsewhere would
+    own pictures that nobody made there, and send task ids to an API that never gave them.
+    """
+    providers = project.config.providers
+    for purchase in purchases:
+        provider = providers.get(purchase.provider)
+        if provider is None or not purchase.candidates:
+            continue
+        is_drawn = purchase.candidates[0].url.startswith(SANDBOX_ORIGIN)
+        if is_drawn != provider.is_sandbox:
+            raise _other_world(project, purchase, is_drawn=is_drawn)
+
+
+def _other_world(project: Project, purchase: Purchase, *, is_drawn: bool) -> ConfigError:
+    config = project.config
+    if is_drawn:
+        return ConfigError(
+            f"{purchase.address} was drawn by the sandbox, and `{purchase.provider}` is real now",
+            details=("nothing was sent",),
+            hint=f"nothing drawn was paid for: move {config.state} and {config.assets.dir} away",
+        )
+    return ConfigError(
+        f"{purchase.address} was really bought, and `{purchase.provider}` is the sandbox now",
+        details=("nothing was sent",),
+        hint="set `base_url` back; `reconcile apply --sandbox` rehearses apart from what is real",
     )
 
 

@@ -12,6 +12,7 @@ _CONFIG = """\
 providers:
   apixo:
     type: apixo
+    # Before you make it real, move away state/ and assets/: they hold what the sandbox drew.
     base_url: "sandbox:"      # the emulator; https://api.apixo.ai/api/v1 is real
     api_key: ${APIXO_API_KEY} # from the environment; the sandbox needs none
     speed: 20                 # only for the sandbox: how much faster than life it runs

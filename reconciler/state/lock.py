@@ -178,13 +178,6 @@ def _read(descriptor: int) -> Holder:
         return Holder()
 
 
-def _locked(who: Holder) -> LockedError:
-    return LockedError(
-        f"another run holds this project: {who}",
-        hint="wait for it to end; `reconcile status` shows what it is doing",
-    )
-
-
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     try:
