@@ -112,7 +112,7 @@ def _told(error: sqlite3.Error, path: Path) -> StateError:
 def _damage(path: Path) -> list[str]:
     """Return the first findings of a check; only asked for when there is damage."""
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         try:
             return [f"check: {line}" for (line,) in connection.execute("PRAGMA quick_check(3)")]
         finally:

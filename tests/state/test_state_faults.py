@@ -41,6 +41,7 @@ def test_no_sqlite_error_passes(code: int | None) -> None:
     with pytest.raises(StateError) as caught, translated(Path("a.db")):
         raise error
     assert caught.value.summary.endswith(": a.db")
+    assert not Path("a.db").exists(), "looking for damage must not create a file"
     assert "words of SQLite" in caught.value.details[0]
     assert caught.value.hint
 
