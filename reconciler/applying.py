@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,24 +12,27 @@ from functools import partial
 from typing import Protocol
 
 from reconciler.assets.objects import ObjectStore
+from reconciler.budgeting import Allowance, objection
 from reconciler.config import CONFIG_FILE
 from reconciler.display import ViewDisplay
 from reconciler.engine.outcome import RunResult
 from reconciler.engine.progress import Reporter
-from reconciler.errors import AssetError, BudgetError, ReconcilerError
+from reconciler.errors import AssetError, ReconcilerError
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
-from reconciler.money import MicroUsd, format_usd
+from reconciler.money import MicroUsd
 from reconciler.plan.actions import Plan
+from reconciler.plan.owned import Owned
 from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
-from reconciler.purchase import Purchase
+from reconciler.purchase import Phase, Purchase
 from reconciler.spec.load import Specs
 from reconciler.spec.request import Request, operation_of
 from reconciler.state.lock import RunLock
-from reconciler.state.store import Limits, Store
+from reconciler.state.store import Store
 
 _DOWNLOADS = 8
+_Counts = Mapping[ProviderName, int]
 
 
 class Desk(Protocol):
@@ -56,10 +60,15 @@ class _Run:
     project: Project
     specs: Specs
     store: Store
+    allowance: Allowance
 
 
-def apply(project: Project, wish: Wish, desk: Desk) -> RunResult | None:
+def apply(
+    project: Project, wish: Wish, desk: Desk, *, max_cost: MicroUsd | None = None
+) -> RunResult | None:
     """Carry out the plan; None when the desk did not approve.
+
+    `max_cost` is a limit for this run, beside those of the configuration.
 
     Raises LockedError while another run works, BudgetError before anything is sent, and whatever
     else makes the project unusable.
@@ -67,26 +76,30 @@ def apply(project: Project, wish: Wish, desk: Desk) -> RunResult | None:
     with RunLock(project.lock_path):
         specs = project.load()
         with Store.open(project.state_path) as store:
-            run = _Run(RunId(_new_id("run")), _now(), project, specs, store)
+            allowance = Allowance(project.config.budget, max_cost)
+            run = _Run(RunId(_new_id("run")), _now(), project, specs, store, allowance)
             desk.recovered(store.recover(run.id, run.started))
-            plan = make(project, specs, gather(project, store, run_active=False), wish)
+            owned = gather(project, store, run_active=False)
+            plan = make(project, specs, owned, wish)
             desk.see(plan)
             if not plan.work():
                 _keep_manifest(run)
                 return RunResult(plan, ())
-            _check_budget(run, plan)
+            over_budget = objection(plan, run.allowance, store, run.started)
+            if over_budget is not None:
+                raise over_budget
             _check_keys(run, plan)
             if not desk.approves(plan):
                 return None
             with desk.watch(plan) as reporter:
-                return _carry_out(run, plan, reporter)
+                return _carry_out(run, plan, _occupied(owned, plan), reporter)
 
 
-def _carry_out(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
+def _carry_out(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) -> RunResult:
     _check_assets(run)
     run.store.start_run(run.id, run.started)
     try:
-        result = asyncio.run(_work(run, plan, reporter))
+        result = asyncio.run(_work(run, plan, occupied, reporter))
     except BaseException:
         with suppress(ReconcilerError):  # what broke the run may break this too, and says less
             run.store.end_run(run.id, _now(), "failed")
@@ -112,7 +125,7 @@ def _check_assets(run: _Run) -> None:
         pass
 
 
-async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
+async def _work(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) -> RunResult:
     from reconciler.clients import connect
     from reconciler.engine.scheduler import run_plan
     from reconciler.engine.workshop import Workshop
@@ -120,7 +133,7 @@ async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
     stop = asyncio.Event()
     _listen(stop)
     providers = _providers(plan)
-    async with connect(run.project, providers) as connections:
+    async with connect(run.project, providers, occupied) as connections:
         objects = ObjectStore(run.project.assets_path)
         shop = Workshop(
             run=run.id,
@@ -130,7 +143,7 @@ async def _work(run: _Run, plan: Plan, reporter: Reporter) -> RunResult:
             channels=connections.channels,
             files=connections.files,
             download_slots=asyncio.Semaphore(_DOWNLOADS),
-            limits=_limits(run),
+            limits=run.allowance.limits(),
             reporter=reporter,
             now=_now,
             new_intent=lambda: IntentId(_new_id("intent")),
@@ -143,6 +156,16 @@ def _providers(plan: Plan) -> set[ProviderName]:
     """Return who must be asked; names cost nothing and need nobody."""
     remote = (action for action in plan.work() if action.verb.is_remote)
     return {action.provider for action in remote if action.provider}
+
+
+def _occupied(owned: Owned, plan: Plan) -> _Counts:
+    """Count the tasks in flight that this plan does not wait for: they hold a place, too."""
+    awaited = {action.purchase.id for action in plan.actions if action.purchase is not None}
+    return Counter(
+        one.provider
+        for one in owned.purchases.values()
+        if one.phase is Phase.SUBMITTED and one.id not in awaited
+    )
 
 
 def _history(
@@ -179,43 +202,6 @@ def _check_keys(run: _Run, plan: Plan) -> None:
     from reconciler.clients import check_keys  # an apply without work needs no HTTP client
 
     check_keys(run.project, _providers(plan))
-
-
-def _check_budget(run: _Run, plan: Plan) -> None:
-    """Refuse before anything is sent what the limits cannot hold, and what nobody can price."""
-    budget, tally = run.project.config.budget, plan.tally()
-    if budget.per_apply is None and budget.per_month is None:
-        return
-    if tally.unpriced:
-        unknown = [one.address for one in plan.work() if one.price is None]
-        raise BudgetError(
-            f"no budget can be kept: the price of {', '.join(unknown[:3])} is unknown",
-            details=("nothing was sent",),
-            hint=f"give it a price under `prices:` in {CONFIG_FILE}, or `--exclude` it",
-        )
-    _check_limit("per_apply", budget.per_apply, tally.price, MicroUsd(0))
-    spent = run.store.spent(_month_start(run.started))
-    _check_limit("per_month", budget.per_month, tally.price, spent)
-
-
-def _check_limit(name: str, limit: MicroUsd | None, price: MicroUsd, spent: MicroUsd) -> None:
-    if limit is None or spent + price <= limit:
-        return
-    already = f", {format_usd(spent)} of it is spent" if spent else ""
-    raise BudgetError(
-        f"the plan costs {format_usd(price)}; `budget.{name}` is {format_usd(limit)}{already}",
-        details=("nothing was sent",),
-        hint=f"apply fewer addresses, or raise the limit in {CONFIG_FILE}",
-    )
-
-
-def _limits(run: _Run) -> Limits:
-    budget = run.project.config.budget
-    return Limits(budget.per_apply, run.started, budget.per_month, _month_start(run.started))
-
-
-def _month_start(moment: datetime) -> datetime:
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _keep_manifest(run: _Run) -> None:

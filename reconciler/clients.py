@@ -38,8 +38,13 @@ class Connections:
 
 
 @asynccontextmanager
-async def connect(project: Project, needed: Iterable[ProviderName]) -> AsyncIterator[Connections]:
-    """Open clients; closed at the end. Raises ProviderError when a key is missing."""
+async def connect(
+    project: Project, needed: Iterable[ProviderName], occupied: Mapping[ProviderName, int]
+) -> AsyncIterator[Connections]:
+    """Open clients; closed at the end. Raises ProviderError when a key is missing.
+
+    `occupied` counts tasks in flight, by provider, that nobody in this run waits for.
+    """
     configs = [project.config.providers[name] for name in sorted(set(needed))]
     keys = {one.name: _key(one) for one in configs}
     sandbox = _sandbox(project, configs)
@@ -51,7 +56,8 @@ async def connect(project: Project, needed: Iterable[ProviderName]) -> AsyncIter
                 _api_client(config, keys[config.name], sandbox)
             )
             adapter = adapters[config.name]
-            channels[config.name] = Channel(config.name, adapter, client, _manner(config, adapter))
+            manner = _manner(config, adapter, occupied.get(config.name, 0))
+            channels[config.name] = Channel(config.name, adapter, client, manner)
         files = await stack.enter_async_context(_files_client(sandbox))
         yield Connections(channels, files)
 
@@ -144,12 +150,16 @@ def _files_client(sandbox: _Embedded | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(mounts=mounts, headers={"User-Agent": _AGENT}, timeout=_FILES_TIMEOUT)
 
 
-def _manner(config: ProviderConfig, adapter: Provider) -> Manner:
-    can = adapter.can
+def _manner(config: ProviderConfig, adapter: Provider, occupied: int) -> Manner:
+    can, refunds = adapter.can, config.refunds_failures
     return Manner(
         requests_per_minute=config.requests_per_minute or can.requests_per_minute,
         concurrent=config.concurrent or can.concurrent,
         first=config.poll.first,
         interval=config.poll.interval,
         haste=config.speed if config.is_sandbox else 1.0,
+        polls_count=config.polls_count,
+        refunds_failures=can.refunds_failures if refunds is None else refunds,
+        server_errors=config.server_errors,
+        occupied=occupied,
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from reconciler.ids import ProviderName
 from reconciler.money import MicroUsd
+from reconciler.policy import CAREFUL, Policy
 
 CONFIG_FILE: Final = "reconciler.yaml"
 SANDBOX: Final = "sandbox:"
@@ -20,6 +21,15 @@ class ViewMode(StrEnum):
 
     LINK = "link"
     COPY = "copy"
+
+
+class ServerErrors(StrEnum):
+    """What an API's own 500 or 503 to a submission means: its word is all there is."""
+
+    RETRY = "retry"
+    """Nothing was accepted, as the API documents; it is sent again after a while."""
+    DOUBT = "doubt"
+    """A task may exist behind it: never sent again by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +45,9 @@ class ProviderConfig:
     """One account at one API.
 
     `api_key_env` is the name of the environment variable that holds the key, never the key. Limits
-    that are None are the provider's documented ones. `speed` only counts for the sandbox: how much
-    faster than life it runs.
+    that are None are the provider's documented ones. `polls_count`: status requests count among the
+    `requests_per_minute`, too. `refunds_failures` None: what the provider documents. `speed` only
+    counts for the sandbox: how much faster than life it runs.
     """
 
     name: ProviderName
@@ -45,7 +56,10 @@ class ProviderConfig:
     api_key_env: str | None = None
     requests_per_minute: float | None = None
     concurrent: int | None = None
+    polls_count: bool = False
     poll: Poll = Poll()
+    refunds_failures: bool | None = None
+    server_errors: ServerErrors = ServerErrors.RETRY
     speed: float = 1.0
 
     @property
@@ -64,10 +78,20 @@ class AssetsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that may be spent; None: no limit."""
+    """The most that may be spent; None: no limit.
+
+    Days and months are UTC's. `per_image` is for one root image with all its variants, for ever.
+    """
 
     per_apply: MicroUsd | None = None
+    per_day: MicroUsd | None = None
     per_month: MicroUsd | None = None
+    per_image: MicroUsd | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is any limit at all."""
+        return self != Budget()
 
 
 def _nothing() -> Mapping[Any, Any]:
@@ -88,5 +112,6 @@ class Config:
     state: str = "state/reconciler.db"
     assets: AssetsConfig = AssetsConfig()
     budget: Budget = Budget()
+    policy: Policy = CAREFUL
     prices: Mapping[ProviderName, Mapping[str, MicroUsd]] = field(default_factory=_nothing)
     defaults: Mapping[str, Any] = field(default_factory=_nothing)

@@ -14,11 +14,12 @@ from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
 from reconciler.providers.check import ancestors
 from reconciler.providers.protocol import HttpCall, Order, ParentTask
-from reconciler.purchase import COUNTS_AS_SPENT, Purchase
+from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Diagnostic, locate
 from reconciler.spec.load import Specs
 from reconciler.spec.resource import Resource
 from reconciler.spec.whence import whence
+from reconciler.state.budget import month_start
 from reconciler.state.lock import Holder, holder
 from reconciler.state.records import EventRecord, ViewRecord
 from reconciler.state.store import Store
@@ -86,8 +87,7 @@ def status(project: Project, wish: Wish) -> Status:
     now = datetime.now(UTC)
     with Store.open(project.state_path, read_only=True) as store:
         owned = gather(project, store, run_active=running is not None)
-        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        spent = store.spent(month)
+        spent = store.spent_since(month_start(now))
     plan = make(project, specs, owned, wish)
     busy = {action.address for action in plan.actions}
     in_sync = tuple(address for address in specs.resources if address not in busy)
@@ -112,8 +112,7 @@ class Portrait:
 
     def cost(self) -> MicroUsd:
         """Return what was paid, or perhaps paid, under this address."""
-        spent = (one.price or 0 for one in self.takes if one.phase in COUNTS_AS_SPENT)
-        return MicroUsd(sum(spent))
+        return MicroUsd(sum(one.cost or 0 for one in self.takes))
 
 
 def portray(project: Project, name: str) -> Portrait:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.assets.objects import ObjectStore
+from reconciler.budgeting import Allowance, objection
 from reconciler.config import SANDBOX_ORIGIN
-from reconciler.errors import ConfigError
+from reconciler.errors import BudgetError, ConfigError
 from reconciler.plan.actions import Plan
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
@@ -36,12 +37,22 @@ def open_project(directory: Path, *, rehearse: bool = False) -> Project:
     return project.rehearsal() if rehearse else project
 
 
-def planned(project: Project, wish: Wish) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan, and why the budget would not let apply carry it out."""
+
+    plan: Plan
+    objection: BudgetError | None
+
+
+def planned(project: Project, wish: Wish) -> Proposal:
     """Return the plan as it stands now; only reads."""
     specs = project.load()
     with Store.open(project.state_path, read_only=True) as store:
         run_active = holder(project.lock_path) is not None
-        return make(project, specs, gather(project, store, run_active=run_active), wish)
+        owned = gather(project, store, run_active=run_active)
+        plan = make(project, specs, owned, wish)
+        return Proposal(plan, objection(plan, Allowance(project.config.budget), store, owned.now))
 
 
 def make(project: Project, specs: Specs, owned: Owned, wish: Wish) -> Plan:
@@ -49,7 +60,12 @@ def make(project: Project, specs: Specs, owned: Owned, wish: Wish) -> Plan:
     gone = owned.shown.keys() - specs.resources.keys()
     selection = select(wish.patterns, wish.excludes, specs.resources, gone)
     return make_plan(
-        specs.resources, owned, project.sellers(), selection, retry_failed=wish.retry_failed
+        specs.resources,
+        owned,
+        project.sellers(),
+        selection,
+        policy=project.config.policy,
+        retry_failed=wish.retry_failed,
     )
 
 

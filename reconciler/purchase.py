@@ -4,6 +4,8 @@
        │            │             └─► failed     the task ran and gave nothing
        │            ├─► rejected   refused before acceptance: nothing was charged
        │            ├─► in_doubt   no answer, perhaps paid: never sent again, a person decides
+       │            │     ├─► submitted   its task was found after all
+       │            │     └─► abandoned   given up; counted as paid, another attempt may be made
        │            └─► intended   proven not sent: may be sent once more
        └─► cancelled               given up before anything was sent
 
@@ -24,7 +26,8 @@ from reconciler.ids import (
     ProviderName,
     TaskId,
 )
-from reconciler.money import MicroUsd
+from reconciler.money import NOTHING, MicroUsd
+from reconciler.policy import FailureKind
 from reconciler.spec.resource import TakeKey
 
 
@@ -40,46 +43,7 @@ class Phase(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     IN_DOUBT = "in_doubt"
-
-
-COUNTS_AS_SPENT = frozenset(Phase) - {Phase.REJECTED, Phase.CANCELLED}
-"""Reserved, paid, or perhaps paid. A failed task counts: APIXO documents no refund (section 13)."""
-
-
-class FailureKind(StrEnum):
-    """Why a purchase gave nothing, sorted by what helps."""
-
-    MODERATED = "moderated"
-    BAD_REQUEST = "bad_request"
-    BAD_INPUT_PICTURE = "bad_input_picture"
-    NOT_PERMITTED = "not_permitted"
-    OUT_OF_CREDIT = "out_of_credit"
-    RATE_LIMITED = "rate_limited"
-    PROVIDER = "provider"
-    UNKNOWN = "unknown"
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether the same request would fail again; such a request is not bought again by itself.
-
-        An unknown reason counts as permanent: guessing wrong would cost money.
-        """
-        return self in _PERMANENT
-
-    @property
-    def stops_provider(self) -> bool:
-        """Whether no other submission to this provider can succeed either."""
-        return self in (FailureKind.NOT_PERMITTED, FailureKind.OUT_OF_CREDIT)
-
-
-_PERMANENT = frozenset(
-    {
-        FailureKind.MODERATED,
-        FailureKind.BAD_REQUEST,
-        FailureKind.BAD_INPUT_PICTURE,
-        FailureKind.UNKNOWN,
-    }
-)
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +99,12 @@ class ParentUse:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """One attempt to buy one take. `price` None: no source documents it. Times are UTC."""
+    """One attempt to buy one take. Times are UTC.
+
+    `price` is the estimate; None: no source documents it. `charged` is what the provider took in
+    the end, by its own word or by its documented refund; None: it says nothing. `fruitless_before`
+    counts the earlier attempts that were sent, perhaps paid, and gave nothing.
+    """
 
     id: IntentId
     fingerprint: Fingerprint
@@ -156,6 +125,20 @@ class Purchase:
     failure: Failure | None = None
     candidates: tuple[Candidate, ...] = ()
     follow_ups: tuple[FollowUp, ...] | None = None
+    charged: MicroUsd | None = None
+    fruitless_before: int = 0
+
+    @property
+    def cost(self) -> MicroUsd | None:
+        """What it counts for: reserved, paid or perhaps paid; None where nobody knows a price."""
+        if self.phase in _NOTHING_ACCEPTED:
+            return NOTHING
+        return self.price if self.charged is None else self.charged
+
+    @property
+    def is_fruitless(self) -> bool:
+        """Whether it was sent, perhaps paid, and gave nothing."""
+        return self.phase in _FRUITLESS
 
     @property
     def key(self) -> TakeKey:
@@ -165,6 +148,10 @@ class Purchase:
     def candidate(self, number: CandidateNumber) -> Candidate | None:
         """Return that candidate, or None when the task did not deliver it."""
         return next((one for one in self.candidates if one.number == number), None)
+
+
+_NOTHING_ACCEPTED = (Phase.REJECTED, Phase.CANCELLED)
+_FRUITLESS = (Phase.FAILED, Phase.IN_DOUBT, Phase.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +188,18 @@ class AnswerLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """Somebody found the task behind a lost answer, and the provider knows it."""
+
+    task_id: TaskId
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The doubt is given up: it stays on record as perhaps paid, and may be bought once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The intent is given up before anything was sent."""
 
@@ -209,12 +208,14 @@ class Withdrawn:
 class Delivered:
     """The task succeeded. `urls` in candidate order; they work until `links_expire_at`.
 
-    None stands where a candidate was not delivered: the others keep their numbers.
+    None stands where a candidate was not delivered: the others keep their numbers. `charged` is
+    what the provider says that it took, if it says so.
     """
 
     urls: tuple[str | None, ...]
     links_expire_at: datetime
     follow_ups: tuple[FollowUp, ...] | None
+    charged: MicroUsd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +225,10 @@ class LinksGone:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """The task ended without a picture."""
+    """The task ended without a picture; `charged` zero means that all was refunded."""
 
     failure: Failure
+    charged: MicroUsd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,8 @@ Event = (
     | Accepted
     | Refused
     | AnswerLost
+    | Attached
+    | Abandoned
     | Withdrawn
     | Delivered
     | LinksGone
@@ -258,7 +262,7 @@ class IllegalEvent(Exception):  # noqa: N818 - it is a bug of ours, not an error
         super().__init__(f"{type(event).__name__} cannot happen to a purchase {purchase.phase}")
 
 
-def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noqa: C901 - a table
+def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noqa: C901, PLR0912 - a table
     """Return the purchase after the event. Raises IllegalEvent."""
     changed = replace(purchase, changed_at=now)
     match purchase.phase, event:
@@ -274,8 +278,13 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
             return replace(changed, phase=Phase.REJECTED, failure=failure)
         case Phase.SUBMITTING, Accepted(task_id):
             return replace(changed, phase=Phase.SUBMITTED, submitted_at=now, task_id=task_id)
-        case Phase.SUBMITTED, TaskFailed(failure):
-            return replace(changed, phase=Phase.FAILED, failure=failure, finished_at=now)
+        case ((Phase.IN_DOUBT | Phase.ABANDONED), Attached(task_id)):
+            return replace(changed, phase=Phase.SUBMITTED, task_id=task_id)
+        case Phase.IN_DOUBT, Abandoned():
+            return replace(changed, phase=Phase.ABANDONED)
+        case Phase.SUBMITTED, TaskFailed(failure, charged):
+            ended = replace(changed, phase=Phase.FAILED, finished_at=now, charged=charged)
+            return replace(ended, failure=failure)
         case Phase.SUBMITTED, Delivered():
             return _delivered(replace(changed, finished_at=now), event)
         case (
@@ -301,6 +310,7 @@ def _delivered(purchase: Purchase, event: Delivered) -> Purchase:
         phase=purchase.phase if purchase.phase is Phase.STORED else Phase.SUCCEEDED,
         links_expire_at=event.links_expire_at,
         follow_ups=event.follow_ups,
+        charged=purchase.charged if event.charged is None else event.charged,
         candidates=tuple(sorted((*linked, *unlinked), key=lambda one: one.number)),
     )
 

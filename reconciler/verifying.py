@@ -62,7 +62,7 @@ def verify(project: Project, desk: Desk) -> Report:
         damaged = dict(_damaged(objects, digests))
     if not damaged:
         return Report(len(digests), ())
-    plan = planned(project, Wish())
+    plan = planned(project, Wish()).plan
     fetchable = tuple(
         action.address for action in plan.actions if action.reason is Reason.BYTES_MISSING
     )

@@ -15,7 +15,7 @@ def test_fingerprints_are_pinned(
 ) -> None:
     """A fixed set of specs has the fingerprints that it had in the first version."""
     text = (HERE / "specs.yaml").read_text(encoding="utf-8")
-    plan = planned(Project.find(project_of({"specs/all.yaml": text})), Wish())
+    plan = planned(Project.find(project_of({"specs/all.yaml": text})), Wish()).plan
 
     found = {action.address: list(action.key or ()) for action in plan.actions}
     golden(HERE / "pinned.json", json.dumps(found, indent=1) + "\n")

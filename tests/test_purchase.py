@@ -19,6 +19,7 @@ from reconciler.ids import (
     TaskId,
 )
 from reconciler.money import MicroUsd
+from reconciler.policy import FailureKind
 from reconciler.purchase import (
     COUNTS_AS_SPENT,
     Accepted,
@@ -27,7 +28,6 @@ from reconciler.purchase import (
     Delivered,
     Event,
     Failure,
-    FailureKind,
     FollowUp,
     IllegalEvent,
     LinksGone,

@@ -4,12 +4,25 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.options import json_option, retry_option, sandbox_option, selection_options
+from reconciler.cli.options import (
+    USD,
+    json_option,
+    retry_option,
+    sandbox_option,
+    selection_options,
+)
+from reconciler.money import MicroUsd
 
 
 @click.command("apply")
 @selection_options
 @click.option("-y", "--yes", is_flag=True, help="Buy without asking.")
+@click.option(
+    "--max-cost",
+    type=USD,
+    metavar="USD",
+    help="Spend no more than this in this run; the budget in reconciler.yaml counts as well.",
+)
 @json_option
 @retry_option
 @sandbox_option
@@ -20,6 +33,7 @@ def apply_command(  # noqa: PLR0913 - one parameter per option
     patterns: tuple[str, ...],
     excludes: tuple[str, ...],
     yes: bool,
+    max_cost: MicroUsd | None,
     as_json: bool,
     retry_failed: bool,
     rehearse: bool,
@@ -36,5 +50,5 @@ def apply_command(  # noqa: PLR0913 - one parameter per option
 
     project = open_project(directory, rehearse=rehearse)
     desk = (JsonDesk if as_json else PersonDesk)(project, assume_yes=yes)
-    result = apply(project, Wish(patterns, excludes, retry_failed), desk)
+    result = apply(project, Wish(patterns, excludes, retry_failed), desk, max_cost=max_cost)
     return desk.conclude(result)

@@ -5,6 +5,25 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.money import MicroUsd, usd
+
+
+class _Usd(click.ParamType[MicroUsd]):
+    """An amount such as `5` or `0.30`."""
+
+    name = "USD"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> MicroUsd:
+        """Return micro-dollars; a leading `$` is fine."""
+        try:
+            return usd(str(value).removeprefix("$"))
+        except ValueError:
+            self.fail(f"`{value}` is no amount in dollars such as 5 or 0.30", param, ctx)
+
+
+USD = _Usd()
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")

@@ -39,10 +39,14 @@ def plan_command(  # noqa: PLR0913 - one parameter per option
     from reconciler.planning import Wish, open_project, planned
 
     project = open_project(directory, rehearse=rehearse)
-    plan = planned(project, Wish(patterns, excludes, retry_failed))
+    proposal = planned(project, Wish(patterns, excludes, retry_failed))
+    plan = proposal.plan
     if as_json:
-        say_json(render.as_json(plan))
+        over_budget = proposal.objection and proposal.objection.summary
+        say_json({**render.as_json(plan), "over_budget": over_budget})
     else:
         for line in render.lines(plan, verbose=verbose, paint=colour):
             say(line)
+        if proposal.objection is not None:
+            say(colour(f"Apply would refuse: {proposal.objection}.", render.Tone.TROUBLE))
     return plan.exit_code() if detailed_exitcode else 0

@@ -7,7 +7,6 @@ from reconciler.engine.outcome import Ending, Outcome, RunResult, spent
 from reconciler.money import format_usd
 from reconciler.plan.actions import Verb
 from reconciler.project import Project
-from reconciler.purchase import FailureKind
 from reconciler.spec.diagnostics import Diagnostic, locate, render
 from reconciler.spec.whence import whence
 
@@ -66,7 +65,7 @@ def _diagnostic(outcome: Outcome, project: Project, message: str) -> Diagnostic 
     if resource is None:
         return None
     failure = outcome.purchase.failure if outcome.purchase else None
-    moderated = failure is not None and failure.kind is FailureKind.MODERATED
+    moderated = failure is not None and failure.kind.is_moderated
     place = whence(project.root, project.config, resource, ("prompt",) if moderated else ())
     return locate([place.problem(message, outcome.hint or None)], project.read)[0]
 

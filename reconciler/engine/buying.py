@@ -32,6 +32,14 @@ _LONGEST_PAUSE = 10 * 60.0
 Verdict = Accepted | Refused | AnswerLost | NotSent | TryAgain
 
 
+@dataclass(frozen=True, slots=True)
+class Intention:
+    """A purchase that is not on record yet, and the doubtful one that is given up with it."""
+
+    purchase: Purchase
+    instead_of: Purchase | None = None
+
+
 @dataclass(slots=True)
 class Sender:
     """What a job that buys and whoever ends the run must know of each other.
@@ -46,15 +54,16 @@ class Sender:
 
 
 async def buy(
-    intent: Purchase, order: Order, channel: Channel, shop: Workshop, sender: Sender
+    wanted: Intention, order: Order, channel: Channel, shop: Workshop, sender: Sender
 ) -> Tracked:
     """Submit, and return the purchase: submitted, rejected or in doubt. Raises Unfinished."""
+    intent = wanted.purchase
     tracked: Tracked | None = None
     tries: Counter[Trouble] = Counter()
     while True:
         await _turn(channel, tracked)
         if tracked is None:
-            tracked = sender.tracked = _intend(intent, shop)
+            tracked = sender.tracked = _intend(wanted, shop)
         nth = channel.sent + 1
         verdict = await _send(tracked, order, channel, shop, sender)
         if isinstance(verdict, Accepted | Refused | AnswerLost):
@@ -91,12 +100,12 @@ async def _turn(channel: Channel, tracked: Tracked | None) -> None:
         raise Unfinished(Ending.NOT_SENT, channel.halted, "nothing was sent for this one")
 
 
-def _intend(intent: Purchase, shop: Workshop) -> Tracked:
+def _intend(wanted: Intention, shop: Workshop) -> Tracked:
     try:
-        shop.store.intend(intent, shop.limits, shop.run)
+        shop.store.intend(wanted.purchase, shop.limits, shop.run, instead_of=wanted.instead_of)
     except BudgetError as error:
         raise Unfinished(Ending.OVER_BUDGET, error.summary, error.hint or "") from error
-    return Tracked(intent, shop)
+    return Tracked(wanted.purchase, shop)
 
 
 async def _send(

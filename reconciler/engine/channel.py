@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import httpx
 
+from reconciler.config import ServerErrors
 from reconciler.engine.pace import Pace, Slots, Trouble
 from reconciler.ids import ProviderName, TaskId
 from reconciler.money import MicroUsd
@@ -56,6 +57,8 @@ class Manner:
 
     `first` and `interval` are polling times in seconds, None keeps the documented ones. `haste` > 1
     is the embedded sandbox's faster life: it divides every documented or configured time.
+    `polls_count`: status requests are requests among the `requests_per_minute`. `occupied` tasks
+    are in flight already, and nobody in this run waits for them.
     """
 
     requests_per_minute: float
@@ -63,6 +66,10 @@ class Manner:
     first: float | None = None
     interval: float | None = None
     haste: float = 1.0
+    polls_count: bool = False
+    refunds_failures: bool = False
+    server_errors: ServerErrors = ServerErrors.RETRY
+    occupied: int = 0
 
 
 class Channel:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.engine import buying, fetching, waiting
-from reconciler.engine.buying import Sender
+from reconciler.engine.buying import Intention, Sender
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending, Outcome
 from reconciler.engine.progress import Kind
@@ -131,8 +131,13 @@ class Job:
 
     async def _buy(self) -> Tracked:
         order, used = self._order()
-        intent = self._intent(used)
-        return await buying.buy(intent, order, self._has.channel, self._shop, self.sender)
+        wanted = Intention(self._intent(used), self._doubt())
+        return await buying.buy(wanted, order, self._has.channel, self._shop, self.sender)
+
+    def _doubt(self) -> Purchase | None:
+        """Return the attempt in doubt that the plan says to buy once more."""
+        before = self._has.action.purchase
+        return before if before is not None and before.phase is Phase.IN_DOUBT else None
 
     def _order(self) -> tuple[Order, ParentUse | None]:
         """Return what to send, with the parent's task in it. Raises Unfinished."""
@@ -167,6 +172,7 @@ class Job:
             phase=Phase.INTENDED,
             created_at=now,
             changed_at=now,
+            fruitless_before=sum(one.is_fruitless for one in before),
         )
 
     async def _renew_links(self) -> None:

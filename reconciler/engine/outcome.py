@@ -8,7 +8,7 @@ from reconciler.errors import ExitCode
 from reconciler.ids import Address
 from reconciler.money import MicroUsd
 from reconciler.plan.actions import Action, Plan, Verb, settled_exit_code
-from reconciler.purchase import COUNTS_AS_SPENT, Purchase
+from reconciler.purchase import Phase, Purchase
 
 
 class Ending(StrEnum):
@@ -75,10 +75,10 @@ class RunResult:
             for outcome in self.outcomes
             if outcome.action.verb is Verb.BUY
             and outcome.purchase is not None
-            and outcome.purchase.phase in COUNTS_AS_SPENT
+            and outcome.purchase.phase not in (Phase.REJECTED, Phase.CANCELLED)
         )
 
 
 def spent(purchases: Iterable[Purchase | None]) -> MicroUsd:
-    """Return the sum of known prices."""
-    return MicroUsd(sum(one.price or 0 for one in purchases if one is not None))
+    """Return the sum of known costs."""
+    return MicroUsd(sum(one.cost or 0 for one in purchases if one is not None))

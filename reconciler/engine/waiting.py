@@ -10,8 +10,9 @@ from reconciler.engine.pace import backoff, jittered
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import TaskId
+from reconciler.policy import FailureKind
 from reconciler.providers.protocol import Cadence, Finished, Running, TryAgain, Unknown
-from reconciler.purchase import Delivered, Event, Failure, FailureKind, Purchase, TaskFailed
+from reconciler.purchase import Delivered, Event, Failure, Purchase, TaskFailed
 
 _PATIENCE = 30 * 60.0
 """Seconds that one run watches one task. Giving up means nothing: the next run asks again."""

@@ -74,6 +74,10 @@ class Reason(StrEnum):
     NEEDS_PICK = "choose a candidate first"
     CANDIDATE_MISSING = "that candidate was not delivered"
     ANSWER_LOST = "in doubt: perhaps paid"
+    DOUBT_UNWANTED = "in doubt: perhaps paid, though no spec asks for it now"
+    DOUBTED_OFTEN = "in doubt again and again: perhaps paid each time"
+    REBUY_DOUBT = "in doubt: perhaps paid; bought again, as `on_doubt: rebuy` says"
+    GIVEN_UP = "the attempt before was given up in doubt: perhaps paid"
     FAILED_OFTEN = "failed again and again; --retry-failed buys it once more"
     FAILED_FOR_GOOD = "failed, and would fail again; change it, or say --retry-failed"
     BYTES_GONE = "its bytes are gone and the link has expired"
@@ -165,10 +169,10 @@ class Plan:
     def exit_code(self) -> ExitCode:
         """Return `--detailed-exitcode`: the most pressing thing that is left to do."""
         verbs = {action.verb for action in self.actions}
-        if Verb.BUY in verbs:
-            return ExitCode.PAID_PENDING
         if Verb.RESOLVE in verbs:
             return ExitCode.IN_DOUBT
+        if Verb.BUY in verbs:
+            return ExitCode.PAID_PENDING
         if any(verb.is_free_work for verb in verbs):
             return ExitCode.FREE_PENDING
         return settled_exit_code(verbs)

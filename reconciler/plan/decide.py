@@ -10,18 +10,17 @@ from enum import Enum, auto
 
 from reconciler.ids import Address, CandidateNumber, ProviderName
 from reconciler.money import MicroUsd
-from reconciler.plan import viewing
+from reconciler.plan import doubts, viewing
 from reconciler.plan.actions import Action, Plan, Reason, Source, Verb
 from reconciler.plan.offers import Hindrance, Offer, links_live, not_delivered, unoffered
 from reconciler.plan.orphans import orphans
 from reconciler.plan.owned import Owned
 from reconciler.plan.pricing import Sellers, lineage, usual_pictures
 from reconciler.plan.select import Selection
+from reconciler.policy import CAREFUL, ONCE, OnDoubt, Policy
 from reconciler.purchase import Phase, Purchase, StoredPicture
 from reconciler.spec.request import uses_candidate
 from reconciler.spec.resource import Resource, TakeKey
-
-_MOST_ATTEMPTS = 3
 
 
 class Readiness(Enum):
@@ -75,10 +74,12 @@ def make_plan(
     sellers: Sellers,
     selection: Selection,
     *,
+    policy: Policy = CAREFUL,
     retry_failed: bool = False,
 ) -> Plan:
     """Decide one action for each resource, in the mapping's order: parents before children."""
-    planner = _Planner(resources, owned, sellers, selection, retry_failed)
+    facts = _Facts(resources, owned, sellers, policy)
+    planner = _Planner(facts, selection, retry_failed=retry_failed)
     decided = [planner.decide(resource) for resource in resources.values()]
     listed = [action for action in decided if action.verb is not Verb.KEEP]
     unselected = sum(address not in selection for address in resources)
@@ -87,25 +88,27 @@ def make_plan(
     return Plan((*listed, *left, *gone), in_sync=len(decided) - len(listed) - unselected)
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What does not change during the walk."""
+
+    resources: Mapping[Address, Resource]
+    owned: Owned
+    sellers: Sellers
+    policy: Policy
+
+
 class _Planner:
     """The walk's memory: what was decided for the addresses before."""
 
-    def __init__(
-        self,
-        resources: Mapping[Address, Resource],
-        owned: Owned,
-        sellers: Sellers,
-        selection: Selection,
-        retry_failed: bool,
-    ) -> None:
-        self._resources = resources
-        self._owned = owned
-        self._sellers = sellers
+    def __init__(self, facts: _Facts, selection: Selection, *, retry_failed: bool) -> None:
+        self._resources, self._owned = facts.resources, facts.owned
+        self._sellers, self._policy = facts.sellers, facts.policy
         self._selection = selection
         self._retry_failed = retry_failed
         self._standings: dict[Address, Standing] = {}
         self._workers: dict[TakeKey, Address] = {}
-        self._renames = viewing.renames(resources, owned)
+        self._renames = viewing.renames(facts.resources, facts.owned)
         self.moved_from: set[Address] = set()
 
     def decide(self, resource: Resource) -> Action:
@@ -168,9 +171,9 @@ class _Planner:
             case Phase.SUBMITTING if self._owned.run_active:
                 return replace(action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT)
             case Phase.SUBMITTING | Phase.IN_DOUBT:
-                note = f"only `take: {wanted.resource.take + 1}` would buy it again"
-                doubt = replace(action, verb=Verb.RESOLVE, price=purchase.price, note=note)
-                return replace(doubt, reason=Reason.ANSWER_LOST)
+                return self._doubt(wanted, purchase)
+            case Phase.ABANDONED:
+                return self._buy(wanted, Reason.GIVEN_UP)
             case Phase.SUBMITTED:
                 return replace(
                     action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT, note=f"task {purchase.task_id}"
@@ -220,10 +223,21 @@ class _Planner:
             return Reason.TAKE_CHANGED
         return Reason.PARENT_CHANGED
 
+    def _doubt(self, wanted: Wanted, purchase: Purchase) -> Action:
+        """Hold it for a person, or, where the project says so, buy it once more."""
+        note = doubts.note(purchase, self._owned.now)
+        may_rebuy = self._policy.on_doubt is OnDoubt.REBUY
+        if may_rebuy and purchase.fruitless_before + 1 < self._policy.doubts:
+            again = self._buy(wanted, Reason.REBUY_DOUBT)
+            return replace(again, note=note) if again.verb is Verb.BUY else again
+        doubt = replace(_action(wanted, purchase), verb=Verb.RESOLVE, price=purchase.price)
+        reason = Reason.DOUBTED_OFTEN if may_rebuy else Reason.ANSWER_LOST
+        return replace(doubt, reason=reason, note=note)
+
     def _failed(self, wanted: Wanted, purchase: Purchase) -> Action:
         failure = purchase.failure
         note = f"{failure.code}: {failure.message}" if failure else ""
-        given_up = _given_up(purchase)
+        given_up = _given_up(purchase, self._policy)
         if given_up is not None and not self._retry_failed:
             blocked = replace(_action(wanted, purchase), verb=Verb.BLOCKED, note=note)
             return replace(blocked, reason=given_up, price=self._price(wanted))
@@ -301,16 +315,19 @@ class _Planner:
         return unoffered(wanted.resource, offer, self._owned.now)
 
 
-def _given_up(purchase: Purchase) -> Reason | None:
+def _given_up(purchase: Purchase, policy: Policy) -> Reason | None:
     """Return why a failed purchase is not tried again by itself, or None.
 
-    A task that ran and failed may have cost money: no refund is documented. So even a passing
-    trouble is only tried a few times.
+    A refusal cost nothing, so it only counts whether the same request would be refused again. A
+    task that ran and failed may have cost money: even a passing trouble is only tried so often.
     """
-    if purchase.failure is not None and purchase.failure.kind.is_permanent:
+    if purchase.failure is None:
+        return None
+    most = policy.attempts_at(purchase.failure.kind)
+    if most == ONCE:
         return Reason.FAILED_FOR_GOOD
-    is_paid = purchase.phase is Phase.FAILED
-    return Reason.FAILED_OFTEN if is_paid and purchase.attempt >= _MOST_ATTEMPTS else None
+    is_worn_out = purchase.phase is Phase.FAILED and purchase.fruitless_before + 1 >= most
+    return Reason.FAILED_OFTEN if is_worn_out else None
 
 
 def _action(wanted: Wanted, purchase: Purchase | None) -> Action:

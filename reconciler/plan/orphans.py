@@ -7,6 +7,7 @@ is owned; if the prompt comes back, nothing has to be bought.
 from collections.abc import Collection, Iterator
 
 from reconciler.money import NOTHING
+from reconciler.plan import doubts
 from reconciler.plan.actions import Action, Reason, Verb
 from reconciler.plan.owned import Owned
 from reconciler.plan.select import Selection
@@ -30,23 +31,23 @@ def orphans(owned: Owned, wanted: Collection[TakeKey], selection: Selection) -> 
     )
     for purchase in sorted(unfinished, key=lambda one: (one.created_at, one.id)):
         if selection.allows_gone(purchase.address):
-            yield _action(purchase, run_active=owned.run_active)
+            yield _action(purchase, owned)
 
 
 def _is_beyond_reach(purchase: Purchase) -> bool:
     return purchase.phase is Phase.SUCCEEDED and purchase.links_expire_at is None
 
 
-def _action(purchase: Purchase, *, run_active: bool) -> Action:
+def _action(purchase: Purchase, owned: Owned) -> Action:
     verb = _VERBS[purchase.phase]
-    if purchase.phase is Phase.SUBMITTING and run_active:
+    if purchase.phase is Phase.SUBMITTING and owned.run_active:
         verb = Verb.WAIT
     is_doubt = verb is Verb.RESOLVE
     return Action(
         purchase.address,
         verb,
-        Reason.ANSWER_LOST if is_doubt else Reason.NO_LONGER_ASKED,
-        note="no spec asks for it any more" if is_doubt else f"task {purchase.task_id}",
+        Reason.DOUBT_UNWANTED if is_doubt else Reason.NO_LONGER_ASKED,
+        note=doubts.note(purchase, owned.now) if is_doubt else f"task {purchase.task_id}",
         price=purchase.price if is_doubt else NOTHING,
         provider=purchase.provider,
         key=purchase.key,

@@ -89,21 +89,28 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The task is not finished; `stage` is the provider's word for where it is."""
+    """The task is not finished; `stage` is the provider's word for where it is.
+
+    `created_at` is when it says that it accepted the task, by its own clock.
+    """
 
     stage: str
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The task succeeded. `follow_ups` None: the answer named none.
 
-    `urls` in candidate order; None stands where a candidate was not delivered.
+    `urls` in candidate order; None stands where a candidate was not delivered. `charged` is what
+    the answer says that it cost, if it says so; the times are the provider's clock's.
     """
 
     urls: tuple[str | None, ...]
     completed_at: datetime | None
     follow_ups: tuple[FollowUp, ...] | None
+    charged: MicroUsd | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +175,13 @@ class Capabilities:
     """What the rest of the program must know about an API.
 
     `requests_per_minute` and `concurrent` are its smallest plan's: safe for an account of which
-    the configuration says nothing.
+    the configuration says nothing. `refunds_failures`: it documents that a failed task costs
+    nothing in the end.
     """
 
     link_lifetime: timedelta
     edits_need_link: bool
+    refunds_failures: bool
     requests_per_minute: int
     concurrent: int
     prices: PriceTable

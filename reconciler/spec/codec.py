@@ -11,8 +11,17 @@ from itertools import repeat
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.config import AssetsConfig, Budget, Config, Poll, ProviderConfig, ViewMode
+from reconciler.config import (
+    AssetsConfig,
+    Budget,
+    Config,
+    Poll,
+    ProviderConfig,
+    ServerErrors,
+    ViewMode,
+)
 from reconciler.ids import ProviderName
+from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.spec.expanded import Expanded
 from reconciler.spec.request import Imagine, Operation, canonical, decode
 from reconciler.spec.resource import Parent, Resource
@@ -69,6 +78,7 @@ def encode_config(config: Config) -> str:
         "state": config.state,
         "assets": asdict(config.assets),
         "budget": asdict(config.budget),
+        "policy": {"on_doubt": config.policy.on_doubt, "attempts": {**config.policy.attempts}},
         "prices": {name: dict(table) for name, table in config.prices.items()},
         "defaults": encode_defaults(config.defaults),
     }
@@ -79,8 +89,7 @@ def decode_config(text: str) -> Config:
     """Return what `encode_config` was given."""
     content = json.loads(text)
     providers = {
-        ProviderName(name): ProviderConfig(**{**one, "poll": Poll(**one["poll"])})
-        for name, one in content["providers"].items()
+        ProviderName(name): _decode_provider(one) for name, one in content["providers"].items()
     }
     assets = content["assets"]
     prices = {name: MappingProxyType(table) for name, table in content["prices"].items()}
@@ -91,9 +100,20 @@ def decode_config(text: str) -> Config:
         state=content["state"],
         assets=AssetsConfig(assets["dir"], ViewMode(assets["views"])),
         budget=Budget(**content["budget"]),
+        policy=_decode_policy(content["policy"]),
         prices=MappingProxyType(prices),
         defaults=MappingProxyType(_decode_defaults(content["defaults"])),
     )
+
+
+def _decode_provider(content: Mapping[str, Any]) -> ProviderConfig:
+    poll, errors = Poll(**content["poll"]), ServerErrors(content["server_errors"])
+    return ProviderConfig(**{**content, "poll": poll, "server_errors": errors})
+
+
+def _decode_policy(content: Mapping[str, Any]) -> Policy:
+    attempts = {FailureKind(kind): number for kind, number in content["attempts"].items()}
+    return Policy(OnDoubt(content["on_doubt"]), MappingProxyType(attempts))
 
 
 def encode_defaults(defaults: Mapping[str, Any]) -> list[str | None]:

@@ -1,6 +1,7 @@
 """The shape of reconciler.yaml, as pydantic models: fields, types, descriptions."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Final
@@ -8,10 +9,19 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from reconciler.config import SANDBOX, ViewMode
+from reconciler.config import SANDBOX, ServerErrors, ViewMode
 from reconciler.money import MicroUsd, usd
+from reconciler.policy import OnDoubt
 from reconciler.spec import values
-from reconciler.spec.models import Defaults, Node, Whole, checked, malformed
+from reconciler.spec.models import (
+    Defaults,
+    Flag,
+    Node,
+    Whole,
+    checked,
+    choice_of,
+    malformed,
+)
 from reconciler.spec.values import MalformedError, shown
 from reconciler.spec.words import did_you_mean
 
@@ -24,9 +34,8 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 def _type(value: object) -> str:
     if value in PROVIDER_TYPES:
         return str(value)
-    listed = ", ".join(f"`{one}`" for one in PROVIDER_TYPES)
     near = did_you_mean(value, PROVIDER_TYPES) if isinstance(value, str) else None
-    raise MalformedError(f"is none of the adapters there are: {listed}", near)
+    raise MalformedError(f"is none of the adapters there are: {_listed(PROVIDER_TYPES)}", near)
 
 
 def _api_key(value: object) -> str:
@@ -78,6 +87,10 @@ def _usd(value: object) -> MicroUsd:
     raise MalformedError(f"must be an amount in USD such as `5.00`, not {shown(value)}")
 
 
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{one}`" for one in words)
+
+
 def _positive(value: object) -> float:
     if (number := values.number(value)) <= 0:
         raise MalformedError(f"must be greater than 0, not {shown(value)}")
@@ -98,6 +111,7 @@ Positive = Annotated[float, *_reader(_positive, {"type": "number", "exclusiveMin
 NotNegative = Annotated[float, *_reader(_not_negative, {"type": "number", "minimum": 0})]
 Usd = Annotated[int, *_reader(_usd, {"type": "number", "minimum": 0})]
 Folder = Annotated[str, *_reader(_folder, {"type": "string", "minLength": 1})]
+Attempts = Annotated[Whole, Field(ge=1, le=20)]
 NameText = Annotated[str, Field(strict=True, min_length=1)]
 
 
@@ -137,6 +151,18 @@ class ProviderModel(Node):
     poll: Annotated[PollModel, Field(description="When to ask; documented times if left out.")] = (
         PollModel()
     )
+    polls_count: Annotated[
+        Flag, Field(description="Whether asking for a task counts as a request, too.")
+    ] = False
+    refunds_failures: Annotated[
+        Flag | None,
+        Field(description="Whether a failed task costs nothing; documented if left out."),
+    ] = None
+    server_errors: Annotated[
+        ServerErrors,
+        *choice_of(ServerErrors),
+        Field(description="Whether the API's own 500 and 503 may be sent again, or are in doubt."),
+    ] = ServerErrors.RETRY
     speed: Annotated[
         Positive | None, Field(description="Only for `sandbox:`: how much faster than life it is.")
     ] = None
@@ -163,9 +189,7 @@ class AssetsModel(Node):
     dir: Annotated[Folder, Field(description="The folder, relative to reconciler.yaml.")] = "assets"
     views: Annotated[
         ViewMode,
-        *_reader(
-            lambda value: values.choice(ViewMode, value), {"enum": [one.value for one in ViewMode]}
-        ),
+        *choice_of(ViewMode),
         Field(description="Whether names are links to the stored pictures, or copies of them."),
     ] = ViewMode.LINK
 
@@ -174,7 +198,23 @@ class BudgetModel(Node):
     """The most that may be spent, in USD."""
 
     per_apply: Annotated[Usd | None, Field(description="In one run of apply, USD.")] = None
-    per_month: Annotated[Usd | None, Field(description="In one calendar month, USD.")] = None
+    per_day: Annotated[Usd | None, Field(description="In one day (UTC), USD.")] = None
+    per_month: Annotated[Usd | None, Field(description="In one calendar month (UTC), USD.")] = None
+    per_image: Annotated[
+        Usd | None, Field(description="For one root image with all its variants, ever, USD.")
+    ] = None
+
+
+class FailuresModel(Node):
+    """How often one take is sent in all, by why it failed last; one sends nothing again."""
+
+    bad_request: Attempts | None = None
+    bad_input_picture: Attempts | None = None
+    rate_limited: Attempts | None = None
+    provider: Attempts | None = None
+    timed_out: Attempts | None = None
+    expired: Attempts | None = None
+    unknown: Attempts | None = None
 
 
 class ConfigModel(Node):
@@ -199,6 +239,14 @@ class ConfigModel(Node):
     budget: Annotated[
         BudgetModel, Field(description="The most that may be spent; nothing is sent beyond.")
     ] = BudgetModel()
+    on_doubt: Annotated[
+        OnDoubt,
+        *choice_of(OnDoubt),
+        Field(description="Whether a lost answer waits for a person, or is bought once more."),
+    ] = OnDoubt.HOLD
+    failures: Annotated[
+        FailuresModel, Field(description="How often a take is sent in all, by why it failed last.")
+    ] = FailuresModel()
     prices: Annotated[
         dict[str, dict[str, Usd]],
         Field(description="Prices that differ from the dated table: provider → key → USD."),

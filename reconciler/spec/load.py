@@ -36,7 +36,7 @@ from reconciler.spec.resource import KeyPath, Resource
 
 __all__ = ["Specs", "load_config", "load_specs", "text_reader"]
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 """Raise it when the same text means something else, or is kept in another form."""
 
 

@@ -62,7 +62,8 @@ def _reader(read: Callable[[object], Any], schema: dict[str, Any]) -> Any:
     return (PlainValidator(checked(read)), WithJsonSchema(schema))
 
 
-def _choice_of(options: Any) -> Any:
+def choice_of(options: Any) -> Any:
+    """Return a reader for one of an enum's words."""
     names = [option.value for option in options]
     return _reader(lambda value: values.choice(options, value), {"enum": names})
 
@@ -271,7 +272,7 @@ class VaryEntry(Derived):
     """New pictures near one candidate."""
 
     vary: Annotated[
-        Strength, *_choice_of(Strength), Field(description="How far the variation may go.")
+        Strength, *choice_of(Strength), Field(description="How far the variation may go.")
     ]
     prompt: Annotated[
         Prompt | None, Field(description="Other words for the variation (remix).")
@@ -282,7 +283,7 @@ class UpscaleEntry(Derived):
     """One candidate, larger."""
 
     upscale: Annotated[
-        Upscaler, *_choice_of(Upscaler), Field(description="Which of Midjourney's upscalers.")
+        Upscaler, *choice_of(Upscaler), Field(description="Which of Midjourney's upscalers.")
     ]
 
 

@@ -16,11 +16,13 @@ from reconciler.config import (
 )
 from reconciler.ids import NAME, ProviderName
 from reconciler.money import MicroUsd
+from reconciler.policy import FailureKind, Policy
 from reconciler.spec import explain
 from reconciler.spec.config_models import (
     AssetsModel,
     BudgetModel,
     ConfigModel,
+    FailuresModel,
     PollModel,
     ProviderModel,
 )
@@ -103,11 +105,20 @@ def _unknown(path: KeyPath) -> tuple[str, str | None]:
         "providers": PollModel if "poll" in path[2:-1] else ProviderModel,
         "assets": AssetsModel,
         "budget": BudgetModel,
+        "failures": FailuresModel,
     }
     model = models.get(str(path[0]), ConfigModel) if len(path) > 1 else ConfigModel
+    if model is FailuresModel and path[-1] in set(FailureKind):
+        return f"{explain.name_of(path)} cannot be set", _unsettable(FailureKind(str(path[-1])))
     return f"{explain.name_of(path)} is not known here", did_you_mean(
         str(path[-1]), sorted(fields_of(model))
     )
+
+
+def _unsettable(kind: FailureKind) -> str:
+    if kind.is_moderated:
+        return "refused words are never sent again unchanged: change the prompt"
+    return "a person must mend the account first; then `reconcile apply` goes on"
 
 
 def _config(model: ConfigModel, defaults: Mapping[str, Any]) -> Config:
@@ -125,9 +136,24 @@ def _config(model: ConfigModel, defaults: Mapping[str, Any]) -> Config:
         specs=model.specs,
         state=model.state,
         assets=AssetsConfig(model.assets.dir, model.assets.views),
-        budget=Budget(_money(model.budget.per_apply), _money(model.budget.per_month)),
+        budget=_budget(model.budget),
+        policy=Policy(model.on_doubt, _attempts(model.failures)),
         prices=MappingProxyType(prices),
         defaults=MappingProxyType(read_defaults(defaults)[0]),
+    )
+
+
+def _attempts(model: FailuresModel) -> Mapping[FailureKind, int]:
+    given = model.model_dump(exclude_none=True)
+    return MappingProxyType({FailureKind(name): number for name, number in given.items()})
+
+
+def _budget(model: BudgetModel) -> Budget:
+    return Budget(
+        per_apply=_money(model.per_apply),
+        per_day=_money(model.per_day),
+        per_month=_money(model.per_month),
+        per_image=_money(model.per_image),
     )
 
 
@@ -143,6 +169,9 @@ def _provider(name: ProviderName, model: ProviderModel) -> ProviderConfig:
         api_key_env=model.api_key,
         requests_per_minute=model.requests_per_minute,
         concurrent=model.concurrent,
+        polls_count=model.polls_count,
         poll=Poll(model.poll.first, model.poll.interval),
+        refunds_failures=model.refunds_failures,
+        server_errors=model.server_errors,
         speed=model.speed or 1.0,
     )

@@ -7,11 +7,18 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from reconciler.ids import Address, IntentId, ProviderName, RunId
+from reconciler.ledger import Sum
 from reconciler.money import MicroUsd
 from reconciler.purchase import Purchase
 from reconciler.spec.resource import TakeKey
-from reconciler.state import reading
-from reconciler.state.records import EventRecord, UsualTime, ViewRecord
+from reconciler.state import reading, spending
+from reconciler.state.records import (
+    BalanceRecord,
+    EventRecord,
+    Movement,
+    UsualTime,
+    ViewRecord,
+)
 
 T = TypeVar("T")
 
@@ -63,12 +70,37 @@ class Archive:
         """Return what was bought under an address, the oldest first."""
         return self._source.ask(lambda connection: reading.by_address(connection, address))
 
-    def spent(self, since: datetime, run: RunId | None = None) -> MicroUsd:
-        """Return what was reserved, paid or perhaps paid for purchases made since then.
+    def spent_since(self, moment: datetime) -> MicroUsd:
+        """Return what was reserved, paid or perhaps paid for purchases made since then."""
+        return self._source.ask(lambda connection: spending.since(connection, moment))
 
-        `run` narrows it to what one run intended. Unknown prices count as nothing.
-        """
-        return self._source.ask(lambda connection: reading.spent(connection, since, run))
+    def spent_by(self, run: RunId) -> MicroUsd:
+        """Return the same of one run."""
+        return self._source.ask(lambda connection: spending.of_run(connection, run))
+
+    def spent_on(self, image: Address) -> MicroUsd:
+        """Return the same of a root image and its variants, over all time."""
+        return self._source.ask(lambda connection: spending.of_image(connection, image))
+
+    def sums(self) -> tuple[Sum, ...]:
+        """Return the whole ledger, summed by address, provider, day and standing."""
+        return self._source.ask(spending.sums)
+
+    def balances(self) -> tuple[BalanceRecord, ...]:
+        """Return every reading of an account, the oldest first."""
+        return self._source.ask(spending.balances)
+
+    def balance_before(self, purchase: Purchase) -> BalanceRecord | None:
+        """Return the last reading of its account before a purchase was booked."""
+        provider, intent = purchase.provider, purchase.id
+        return self._source.ask(
+            lambda connection: spending.balance_before(connection, provider, intent)
+        )
+
+    def movements(self, reading: BalanceRecord) -> tuple[Movement, ...]:
+        """Return what was booked for an account after a reading of it, the oldest first."""
+        provider, after = reading.provider, reading.ledger_seq
+        return self._source.ask(lambda connection: spending.movements(connection, provider, after))
 
     def durations(self, provider: ProviderName) -> tuple[UsualTime, ...]:
         """Return how long a provider's recent successes took, by operation and speed."""

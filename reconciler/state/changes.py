@@ -9,9 +9,11 @@ from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import StateError
-from reconciler.ids import Address, IntentId, RunId
+from reconciler.ids import Address, IntentId, ProviderName, RunId
+from reconciler.ledger import Booking, EntryKind, booking, image_of, opening
+from reconciler.money import MicroUsd
 from reconciler.purchase import Event, Purchase
-from reconciler.state import reading
+from reconciler.state import reading, spending
 from reconciler.state.records import ViewRecord
 from reconciler.state.rows import (
     candidate_row,
@@ -33,16 +35,21 @@ class Occasion:
     run: RunId
 
 
-def insert(db: "Database", purchase: Purchase, run: RunId | None) -> None:
-    """Add a purchase; `run` is whose budget it counts in, None for one that was made elsewhere."""
+def insert(db: "Database", purchase: Purchase, occasion: Occasion, kind: EntryKind) -> None:
+    """Add a purchase and book it; what was made elsewhere counts in no run's budget."""
+    run = None if kind is EntryKind.ADOPTED else occasion.run
     key = db.table("purchases").insert(purchase_row(purchase) | {"run": run}).last_pk
     rows = [candidate_row(int(str(key)), one) for one in purchase.candidates]
     if rows:
         db.table("candidates").insert_all(rows)
+    _book(db, purchase, opening(purchase, kind), occasion.now)
 
 
 def move(db: "Database", before: Purchase, after: Purchase) -> None:
-    """Replace a purchase by what it became. Raises StateError if it is not `before` any more."""
+    """Replace a purchase by what it became, and book by how much that changes its cost.
+
+    Raises StateError if it is not `before` any more.
+    """
     found = reading.purchase(db.conn, before.id)
     if found != before:
         raise _outdated(before, found)
@@ -54,6 +61,36 @@ def move(db: "Database", before: Purchase, after: Purchase) -> None:
     )
     if after.candidates != before.candidates:
         _replace_candidates(db, before, after)
+    change = booking(before, after)
+    if change is not None:
+        _book(db, after, change, after.changed_at)
+
+
+def _book(db: "Database", purchase: Purchase, entry: Booking, now: datetime) -> None:
+    """Append to the ledger; all entries of a purchase count for its own day, month and run."""
+    db.execute(
+        "INSERT INTO ledger (at, booked_at, run, intent, address, image, provider, kind,"
+        " amount_micro_usd) SELECT ?, created_at, run, id, address, ?, provider, ?, ?"
+        " FROM purchases WHERE id = ?",
+        (time_text(now), image_of(purchase.address), entry.kind, entry.amount, purchase.id),
+    )
+
+
+def note_balance(
+    db: "Database", occasion: Occasion, provider: ProviderName, amount: MicroUsd
+) -> None:
+    """Add what a provider says that the account holds."""
+    db.execute(
+        "INSERT INTO balances (at, run, provider, amount_micro_usd, ledger_seq)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            time_text(occasion.now),
+            occasion.run,
+            provider,
+            amount,
+            spending.last_entry(db.conn),
+        ),
+    )
 
 
 def log(

@@ -10,9 +10,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from reconciler.ids import Address, IntentId, ProviderName, RunId
-from reconciler.money import MicroUsd
-from reconciler.purchase import COUNTS_AS_SPENT, Candidate, Phase, Purchase
+from reconciler.ids import Address, IntentId, ProviderName
+from reconciler.purchase import Candidate, Phase, Purchase
 from reconciler.spec.resource import TakeKey
 from reconciler.state.records import EventRecord, UsualTime, ViewRecord
 from reconciler.state.rows import (
@@ -21,12 +20,10 @@ from reconciler.state.rows import (
     PurchaseReader,
     Row,
     candidate,
-    time_text,
 )
 
 _RECENT = 500
 _NO_MORE: tuple[None, Iterator[Row]] = (None, iter(()))
-_SPENT = ", ".join(f"'{phase.value}'" for phase in sorted(COUNTS_AS_SPENT))
 
 
 def latest(connection: sqlite3.Connection) -> dict[TakeKey, Purchase]:
@@ -66,19 +63,6 @@ def unsent(connection: sqlite3.Connection) -> tuple[Purchase, ...]:
     """Return the purchases of which no answer is on record; at rest there are none."""
     condition = "phase IN ('intended', 'submitting') ORDER BY key"
     return _where(connection, condition)
-
-
-def spent(connection: sqlite3.Connection, since: datetime, run: RunId | None = None) -> MicroUsd:
-    """Return what was reserved, paid or perhaps paid by purchases made since then.
-
-    `run` narrows it to one run's. Unknown prices count as nothing.
-    """
-    (total,) = connection.execute(
-        "SELECT coalesce(sum(price_micro_usd), 0) FROM purchases"  # noqa: S608
-        f" WHERE created_at >= ? AND phase IN ({_SPENT}) AND (?2 IS NULL OR run = ?2)",
-        (time_text(since), run),
-    ).fetchone()
-    return MicroUsd(total)
 
 
 def durations(connection: sqlite3.Connection, provider: ProviderName) -> tuple[UsualTime, ...]:

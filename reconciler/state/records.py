@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from reconciler.ids import Address, CandidateNumber, Digest, Fingerprint, IntentId, RunId
+from reconciler.ids import (
+    Address,
+    CandidateNumber,
+    Digest,
+    Fingerprint,
+    IntentId,
+    ProviderName,
+    RunId,
+)
+from reconciler.ledger import EntryKind
+from reconciler.money import MicroUsd
+from reconciler.purchase import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,30 @@ class EventRecord:
     intent: IntentId | None
     kind: str
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRecord:
+    """What a provider said that the account held. `ledger_seq`: the newest entry at that moment."""
+
+    at: datetime
+    run: RunId
+    provider: ProviderName
+    amount: MicroUsd
+    ledger_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One entry of the ledger after some moment, and where its purchase stands by now.
+
+    `amount` None: nobody knows the price.
+    """
+
+    intent: IntentId
+    kind: EntryKind
+    amount: MicroUsd | None
+    phase: Phase
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.ids import CandidateNumber
+from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Candidate,
     Failure,
-    FailureKind,
     FollowUp,
     ParentUse,
     Phase,
@@ -23,7 +23,7 @@ Row = tuple[Any, ...]
 PURCHASE_COLUMNS = (
     "id, fingerprint, take, attempt, address, provider, canonical, parent_id, parent_candidate,"
     " price_micro_usd, phase, created_at, changed_at, submitted_at, finished_at, links_expire_at,"
-    " task_id, failure, follow_ups"
+    " task_id, failure, follow_ups, charged_micro_usd, fruitless_before"
 )
 CANDIDATE_COLUMNS = "number, url, digest, media_type, width, height, byte_count, purchase"
 
@@ -59,6 +59,7 @@ def purchase_row(purchase: Purchase) -> dict[str, Any]:
         "parent_id": parent.intent if parent else None,
         "parent_candidate": parent.candidate if parent else None,
         "price_micro_usd": purchase.price,
+        "fruitless_before": purchase.fruitless_before,
         "created_at": time_text(purchase.created_at),
     } | changing_columns(purchase)
 
@@ -73,6 +74,7 @@ def changing_columns(purchase: Purchase) -> dict[str, Any]:
         "finished_at": _optional_time(purchase.finished_at),
         "links_expire_at": _optional_time(purchase.links_expire_at),
         "task_id": purchase.task_id,
+        "charged_micro_usd": purchase.charged,
         "failure": None if failure is None else json_text(asdict(failure)),
         "follow_ups": None
         if follow_ups is None
@@ -139,6 +141,8 @@ class PurchaseReader:
             self._failure(row[17]),
             tuple(candidates),
             self._offers(row[18]),
+            row[19],
+            row[20],
         )
 
     def _failure(self, text: str | None) -> Failure | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.errors import StateError
+from reconciler.ledger import image_of
 
 SET_NAME = "reconciler"
 APPLICATION_ID = 0x5245434F
@@ -134,7 +135,66 @@ _RUNS = Step(
     ),
 )
 
-STEPS = (_PURCHASES, _VIEWS, _EVENTS, _RUNS)
+_LEDGER = Step(
+    "0005-ledger",
+    (
+        "ALTER TABLE purchases ADD COLUMN charged_micro_usd INTEGER",
+        "ALTER TABLE purchases ADD COLUMN fruitless_before INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE ledger (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            booked_at TEXT NOT NULL,
+            run TEXT,
+            intent TEXT NOT NULL REFERENCES purchases (id),
+            address TEXT NOT NULL,
+            image TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            amount_micro_usd INTEGER
+        ) STRICT
+        """,
+        """
+        INSERT INTO ledger (at, booked_at, run, intent, address, image, provider, kind,
+            amount_micro_usd)
+        SELECT created_at, created_at, run, id, address, image_of(address), provider, 'reserved',
+            price_micro_usd FROM purchases ORDER BY key
+        """,
+        """
+        INSERT INTO ledger (at, booked_at, run, intent, address, image, provider, kind,
+            amount_micro_usd)
+        SELECT changed_at, created_at, run, id, address, image_of(address), provider, 'released',
+            -price_micro_usd FROM purchases
+        WHERE phase IN ('rejected', 'cancelled') ORDER BY key
+        """,
+        "CREATE INDEX ledger_time ON ledger (booked_at, amount_micro_usd)",
+        "CREATE INDEX ledger_run ON ledger (run, amount_micro_usd)",
+        "CREATE INDEX ledger_image ON ledger (image, amount_micro_usd)",
+        "CREATE INDEX ledger_intent ON ledger (intent, kind, amount_micro_usd)",
+        """
+        CREATE TRIGGER ledger_stays BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE (ABORT, 'the ledger is append-only'); END
+        """,
+        """
+        CREATE TRIGGER ledger_does_not_change BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE (ABORT, 'the ledger is append-only'); END
+        """,
+        """
+        CREATE TABLE balances (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            run TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            amount_micro_usd INTEGER NOT NULL,
+            ledger_seq INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX balances_provider ON balances (provider, seq)",
+        "DROP INDEX purchases_spending",
+    ),
+)
+
+STEPS = (_PURCHASES, _VIEWS, _EVENTS, _RUNS, _LEDGER)
 
 
 def pending(connection: sqlite3.Connection, path: Path) -> tuple[Step, ...]:
@@ -162,6 +222,7 @@ def pending(connection: sqlite3.Connection, path: Path) -> tuple[Step, ...]:
 
 def build(connection: sqlite3.Connection, steps: tuple[Step, ...]) -> None:
     """Run the steps on a private copy, where nobody has to know later that they ran."""
+    connection.create_function("image_of", 1, image_of, deterministic=True)
     for step in steps:
         for statement in step.statements:
             connection.execute(statement)

@@ -5,11 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from reconciler.ids import Address, RunId
-from reconciler.purchase import AnswerLost, Event, Phase, Purchase, Withdrawn, advance
+from reconciler.ids import Address, ProviderName, RunId
+from reconciler.ledger import EntryKind
+from reconciler.money import MicroUsd
+from reconciler.purchase import Abandoned, AnswerLost, Event, Phase, Purchase, Withdrawn, advance
 from reconciler.state import changes, reading
 from reconciler.state.archive import Archive
-from reconciler.state.budget import Limits, check_fits
+from reconciler.state.budget import UNLIMITED, Limits, check_fits
 from reconciler.state.changes import Occasion
 from reconciler.state.readonly import ReadOnlyDatabase
 from reconciler.state.records import EventRecord, UsualTime, ViewRecord
@@ -19,7 +21,7 @@ if TYPE_CHECKING:  # 50 ms; loaded when something will be written
 
     from reconciler.state.writable import WritableDatabase
 
-__all__ = ["EventRecord", "Limits", "Store", "UsualTime", "ViewRecord"]
+__all__ = ["UNLIMITED", "EventRecord", "Limits", "Store", "UsualTime", "ViewRecord"]
 
 _ANSWER_LOST = AnswerLost("the run ended before an answer was written down")
 
@@ -48,18 +50,26 @@ class Store(Archive):
 
         return cls(WritableDatabase(path))
 
-    def intend(self, purchase: Purchase, limits: Limits, run: RunId) -> None:
+    def intend(
+        self,
+        purchase: Purchase,
+        limits: Limits,
+        run: RunId,
+        *,
+        instead_of: Purchase | None = None,
+    ) -> None:
         """Write a purchase down before anything is sent, and with that reserve its price.
 
-        Raises BudgetError when the limits would be exceeded.
+        `instead_of` is a doubtful attempt at the same take, which is given up with it. Raises
+        BudgetError when the limits would be exceeded; then nothing has changed.
         """
         with self._database.transaction() as db:
-            of_run = reading.spent(db.conn, limits.run_started, run)
-            check_fits(purchase, limits.per_run, of_run, "per_apply")
-            of_month = reading.spent(db.conn, limits.month_started)
-            check_fits(purchase, limits.per_month, of_month, "per_month")
-            changes.insert(db, purchase, run)
-            changes.log_new(db, Occasion(purchase.created_at, run), purchase, "intended")
+            occasion = Occasion(purchase.created_at, run)
+            check_fits(db.conn, purchase, limits, run)
+            if instead_of is not None:
+                _move(db, occasion, instead_of, Abandoned())
+            changes.insert(db, purchase, occasion, EntryKind.RESERVED)
+            changes.log_new(db, occasion, purchase, "intended")
 
     def record(self, before: Purchase, event: Event, now: datetime, run: RunId) -> Purchase:
         """Write down what happened to a purchase; return it as it is now.
@@ -91,7 +101,7 @@ class Store(Archive):
         with self._database.transaction() as db:
             new = changes.unknown(db, purchases)
             for purchase in new:
-                changes.insert(db, purchase, run=None)
+                changes.insert(db, purchase, Occasion(now, run), EntryKind.ADOPTED)
                 changes.log_new(db, Occasion(now, run), purchase, "adopted")
             return new
 
@@ -109,6 +119,13 @@ class Store(Archive):
             for address in addresses:
                 if changes.remove_view(db, address):
                     changes.log(db, Occasion(now, run), "view_dropped", {}, address)
+
+    def note_balance(
+        self, provider: ProviderName, amount: MicroUsd, now: datetime, run: RunId
+    ) -> None:
+        """Write down what a provider says that the account holds: evidence for later doubts."""
+        with self._database.transaction() as db:
+            changes.note_balance(db, Occasion(now, run), provider, amount)
 
     def note(
         self,

@@ -59,7 +59,7 @@ from reconciler.spec.request import (
 )
 from reconciler.spec.resource import Parent, Resource, TakeKey
 from reconciler.state.records import ViewRecord
-from reconciler.state.store import Limits, Store
+from reconciler.state.store import UNLIMITED, Limits, Store
 
 desk.png_of = cache(desk.png_of)  # type: ignore[attr-defined]
 """Drawing is a pure function and most of a test's time; all tests want the same few pictures."""
@@ -174,10 +174,17 @@ class MortalStore(Store):
 
     fate: Fate
 
-    def intend(self, purchase: Purchase, limits: Limits, run: RunId) -> None:
+    def intend(
+        self,
+        purchase: Purchase,
+        limits: Limits,
+        run: RunId,
+        *,
+        instead_of: Purchase | None = None,
+    ) -> None:
         """Write, or die."""
         with self._mortal():
-            super().intend(purchase, limits, run)
+            super().intend(purchase, limits, run, instead_of=instead_of)
 
     def record(self, before: Purchase, event: Event, now: datetime, run: RunId) -> Purchase:
         """Write, or die."""
@@ -268,7 +275,7 @@ class Wish:
     stop_at: float | None = None
     fate: Fate = field(default_factory=Fate)
     retry_failed: bool = False
-    limits: Limits | None = None
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +427,7 @@ class World:
     def spent(self) -> int:
         """Return what the state says is spent, reserved, or perhaps spent, in micro-dollars."""
         with self.archive() as store:
-            return store.spent(START)
+            return store.spent_since(START)
 
     def submissions(self) -> list[Visit]:
         """Return every submission that left."""
@@ -508,7 +515,6 @@ class World:
                 channels[name] = self._parts.channel(name, PROVIDERS["apixo"], client, self.manner)
             files = httpx.AsyncClient(transport=wire, timeout=self.timeout)
             await stack.enter_async_context(files)
-            month = self.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             yield Workshop(
                 run=run,
                 store=store,
@@ -517,7 +523,7 @@ class World:
                 channels=channels,
                 files=files,
                 download_slots=asyncio.Semaphore(SLOTS),
-                limits=wish.limits or Limits(None, self.now(), None, month),
+                limits=wish.limits,
                 reporter=diary,
                 now=self.now,
                 new_intent=lambda: IntentId(f"intent-{next(self._intents)}"),

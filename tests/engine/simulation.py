@@ -40,7 +40,7 @@ from reconciler.sandbox.faults import (
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.spec.request import Imagine, Operation
 from reconciler.spec.resource import Resource
-from reconciler.state.store import Limits
+from reconciler.state.store import UNLIMITED, Limits
 
 _UNDECIDED = (Phase.IN_DOUBT, Phase.SUBMITTING)
 _OVER = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED)
@@ -129,7 +129,7 @@ class _Story:
         )
         spent = self.world.spent()
         self._demand(charged <= spent, f"charged {charged}, on record {spent}")
-        limit = self.limits.per_month if self.limits else None
+        limit = self.limits.per_month
         self._demand(limit is None or spent <= limit or not self._is_limited(), "over budget")
 
     def _is_limited(self) -> bool:
@@ -224,10 +224,10 @@ def _ledger_name(resource: Resource, world: World) -> str:
     return f"{resource.operation.value}:{above}"
 
 
-def _limits(dice: random.Random) -> Limits | None:
+def _limits(dice: random.Random) -> Limits:
     if dice.random() < 0.7:
-        return None
-    return Limits(None, START, MicroUsd(dice.randint(1, 12) * 100_000), _FAR_AWAY)
+        return UNLIMITED
+    return Limits(per_month=MicroUsd(dice.randint(1, 12) * 100_000))
 
 
 def _disturbance(dice: random.Random) -> Wish:

@@ -8,7 +8,6 @@ import asyncio
 import os
 import tempfile
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -30,7 +29,7 @@ from reconciler.purchase import (
     Sending,
     advance,
 )
-from reconciler.state.store import Limits
+from reconciler.state.store import UNLIMITED, Limits
 
 QUICK = 120
 CHUNKS = 8
@@ -110,7 +109,14 @@ class LateStore(MortalStore):
         super().__init__(*given)  # type: ignore[arg-type]
         self._owed: dict[IntentId, tuple[Purchase, Limits]] = {}
 
-    def intend(self, purchase: Purchase, limits: Limits, run: RunId) -> None:  # noqa: ARG002
+    def intend(
+        self,
+        purchase: Purchase,
+        limits: Limits,
+        run: RunId,  # noqa: ARG002
+        *,
+        instead_of: Purchase | None = None,  # noqa: ARG002
+    ) -> None:
         """Keep it in mind."""
         self._owed[purchase.id] = (purchase, limits)
 
@@ -119,8 +125,8 @@ class LateStore(MortalStore):
         if isinstance(event, Sending):
             return advance(before, event, now)
         if before.id in self._owed:
-            purchase, limits = self._owed.pop(before.id)
-            super().intend(purchase, replace(limits, per_run=None, per_month=None), run)
+            purchase, _ = self._owed.pop(before.id)
+            super().intend(purchase, UNLIMITED, run)
             super().record(purchase, Sending(), before.changed_at, run)
         return super().record(before, event, now, run)
 

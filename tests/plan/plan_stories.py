@@ -24,10 +24,10 @@ from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.pricing import Seller, Sellers, usual_pictures
 from reconciler.plan.select import Selection, select
 from reconciler.providers import PROVIDERS
+from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Candidate,
     Failure,
-    FailureKind,
     FollowUp,
     ParentUse,
     Phase,

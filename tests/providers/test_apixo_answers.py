@@ -20,10 +20,10 @@ from reconciler.providers.protocol import (
     TryAgain,
     Unknown,
 )
+from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Accepted,
     AnswerLost,
-    FailureKind,
     FollowUp,
     Refused,
     TaskFailed,

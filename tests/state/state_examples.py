@@ -18,21 +18,19 @@ from reconciler.ids import (
     TaskId,
 )
 from reconciler.money import MicroUsd
+from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Candidate,
     Failure,
-    FailureKind,
     FollowUp,
     ParentUse,
     Phase,
     Purchase,
     StoredPicture,
 )
-from reconciler.state.store import Limits
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891_011, UTC)
 RUN = RunId("run-1")
-UNLIMITED = Limits(None, NOW, None, NOW)
 CANONICAL = '{"operation":"imagine","prompt":"a library","speed":"fast"}'
 PICTURE = StoredPicture(Digest("ab" * 32), "image/png", 1024, 768, 1_234_567)
 

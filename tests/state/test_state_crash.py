@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from state_examples import NOW, PICTURE, RUN, UNLIMITED, a_purchase
+from state_examples import NOW, PICTURE, RUN, a_purchase
 
 from reconciler.ids import CandidateNumber, RunId, TaskId
 from reconciler.purchase import (
@@ -20,7 +20,7 @@ from reconciler.purchase import (
     Sending,
     advance,
 )
-from reconciler.state.store import Store
+from reconciler.state.store import UNLIMITED, Store
 
 HERE = str(Path(__file__).parent)
 LIFE: tuple[Event, ...] = (
@@ -38,9 +38,9 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import sqlite3
-from state_examples import a_purchase, RUN, NOW, UNLIMITED
+from state_examples import a_purchase, RUN, NOW
 from test_state_crash import LIFE, MOMENTS
-from reconciler.state.store import Store
+from reconciler.state.store import UNLIMITED, Store
 import reconciler.state.writable
 
 def live(path, moment):
@@ -110,9 +110,9 @@ _BUSY = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from state_examples import a_purchase, RUN, NOW, UNLIMITED
+from state_examples import a_purchase, RUN, NOW
 from test_state_crash import LIFE
-from reconciler.state.store import Store
+from reconciler.state.store import UNLIMITED, Store
 with Store.open(Path(sys.argv[1])) as store:
     number = 0
     while True:

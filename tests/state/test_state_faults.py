@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
-from state_examples import NOW, RUN, UNLIMITED, a_purchase
+from state_examples import NOW, RUN, a_purchase
 
 from reconciler.errors import StateError
 from reconciler.ids import Address, IntentId
 from reconciler.purchase import Accepted, Sending
 from reconciler.state.faults import FAULTS, translated
-from reconciler.state.store import Store, ViewRecord
+from reconciler.state.store import UNLIMITED, Store, ViewRecord
 
 _LAST_PRIMARY_CODE = 26
 

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from sqlite_utils import Database
-from state_examples import NOW, RUN, UNLIMITED, a_purchase
+from state_examples import NOW, RUN, a_purchase
 
 from reconciler.errors import StateError
 from reconciler.ids import Address
 from reconciler.purchase import Purchase, Sending
 from reconciler.state.schema import STEPS
-from reconciler.state.store import Store, ViewRecord
+from reconciler.state.store import UNLIMITED, Store, ViewRecord
 from reconciler.state.writable import migrate
 
 
@@ -189,8 +189,8 @@ _COMING_AND_GOING = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from state_examples import a_purchase, RUN, UNLIMITED
-from reconciler.state.store import Store
+from state_examples import a_purchase, RUN
+from reconciler.state.store import UNLIMITED, Store
 for number in range(1, 121):
     with Store.open(Path(sys.argv[1])) as store:
         store.intend(a_purchase(number), UNLIMITED, RUN)
@@ -235,7 +235,7 @@ _AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from reconciler.errors import StateError
-from reconciler.state.store import Store
+from reconciler.state.store import UNLIMITED, Store
 import reconciler.state.writable
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 path = Path(sys.argv[1])

@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from state_examples import NOW, RUN, UNLIMITED, a_purchase, purchases
+from state_examples import NOW, RUN, a_purchase, purchases
 
 from reconciler.ids import Address, CandidateNumber, Digest, IntentId, ProviderName
 from reconciler.purchase import Accepted, Candidate, Delivered, Phase, Purchase, Sending
-from reconciler.state.store import Store, UsualTime, ViewRecord
+from reconciler.state.store import UNLIMITED, Store, UsualTime, ViewRecord
 
 
 @settings(max_examples=60, deadline=None)

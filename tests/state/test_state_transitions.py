@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from state_examples import NOW, PICTURE, RUN, UNLIMITED, a_purchase, failures, follow_ups
+from state_examples import NOW, PICTURE, RUN, a_purchase, failures, follow_ups
 
 from reconciler.errors import StateError
 from reconciler.ids import CandidateNumber, Digest, RunId, TaskId
@@ -30,7 +30,7 @@ from reconciler.purchase import (
     Withdrawn,
     advance,
 )
-from reconciler.state.store import Store
+from reconciler.state.store import UNLIMITED, Store
 
 ONE, TWO = CandidateNumber(1), CandidateNumber(2)
 

@@ -28,6 +28,7 @@ class Apixo:
     can = Capabilities(
         link_lifetime=timedelta(hours=24),  # section 14, the cautious reading
         edits_need_link=True,  # section 4: a follow-up edit takes a URL, not a task id
+        refunds_failures=False,  # section 13: undocumented
         requests_per_minute=10,  # section 12, the Free plan
         concurrent=3,
         prices=prices.TABLE,

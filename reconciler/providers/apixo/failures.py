@@ -3,8 +3,9 @@
 from types import MappingProxyType
 from typing import Any
 
+from reconciler.policy import FailureKind
 from reconciler.providers.protocol import HttpAnswer, quoted
-from reconciler.purchase import Failure, FailureKind
+from reconciler.purchase import Failure
 
 _REWRITE = "change the prompt (or the reference pictures); the same request would be refused again"
 _LATER = "run apply again later"
@@ -18,12 +19,12 @@ FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
         "SensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
         "InputOutputSensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
         "Upload error": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
-        "Website TimeOut": (FailureKind.PROVIDER, _LATER),
-        "Task TimeOut": (FailureKind.PROVIDER, _LATER),
+        "Website TimeOut": (FailureKind.TIMED_OUT, _LATER),
+        "Task TimeOut": (FailureKind.TIMED_OUT, _LATER),
         "RateLimitExceeded": (FailureKind.RATE_LIMITED, _LATER),
         # section 10.3, other and older pages
         "SensitiveContent": (FailureKind.MODERATED, _REWRITE),
-        "InputImageSensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
+        "InputImageSensitiveContentDetected": (FailureKind.MODERATED_INPUT, _REWRITE),
         "NSFW": (FailureKind.MODERATED, _REWRITE),
         "ProhibitedContentDetected": (FailureKind.MODERATED, _REWRITE),
         "CONTENT_VIOLATION": (FailureKind.MODERATED, _REWRITE),
@@ -35,11 +36,15 @@ FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
         "IMAGE_TOO_LARGE": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
         "UNSUPPORTED_FORMAT": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
         "IMAGE_DOWNLOAD_FAILED": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
-        "PROCESSING_TIMEOUT": (FailureKind.PROVIDER, _LATER),
+        "PROCESSING_TIMEOUT": (FailureKind.TIMED_OUT, _LATER),
         "MODEL_UNAVAILABLE": (FailureKind.PROVIDER, _LATER),
         "GENERATION_FAILED": (FailureKind.PROVIDER, _LATER),
         "INSUFFICIENT_CREDITS": (FailureKind.OUT_OF_CREDIT, "top up the account"),
     }
+)
+_PARENT_GONE = (
+    FailureKind.EXPIRED,
+    "APIXO does not know the parent's task any more: a new `take:` of the parent gives a fresh one",
 )
 _UNKNOWN = "look the code up at APIXO; `reconcile apply --retry-failed` buys it again"
 
@@ -48,10 +53,7 @@ _STATUSES: MappingProxyType[int, tuple[FailureKind, str]] = MappingProxyType(
         401: (FailureKind.NOT_PERMITTED, "check the API key in the environment"),
         402: (FailureKind.OUT_OF_CREDIT, "top up the account, then run apply again"),
         403: (FailureKind.NOT_PERMITTED, "the key may not use this model: ask APIXO"),
-        404: (
-            FailureKind.BAD_REQUEST,
-            "APIXO knows no such model or parent task: check `base_url`, or take the parent anew",
-        ),
+        404: (FailureKind.BAD_REQUEST, "APIXO knows no such model: check `base_url`"),
     }
 )
 
@@ -63,10 +65,11 @@ def failed_task(code: Any, message: Any) -> Failure:
     return Failure(kind, text, quoted(message), advice)
 
 
-def refusal(status: int, message: str, data: Any) -> Failure:
+def refusal(status: int, message: str, data: Any, *, is_follow_up: bool) -> Failure:
     """Return the failure of a submission that was refused at once (section 10.1).
 
-    Section 10 adds that a fail code may also name an immediate refusal; then that code decides.
+    A 404 to a follow-up is about its parent's task; the model itself is known by then. Section
+    10 adds that a fail code may also name an immediate refusal; then that code decides.
     """
     detail = quoted(data.get("error")) if isinstance(data, dict) else ""
     words = quoted(f"{message} {detail}")
@@ -75,6 +78,8 @@ def refusal(status: int, message: str, data: Any) -> Failure:
             return Failure(kind, code, words, advice)
     otherwise = (FailureKind.BAD_REQUEST, "correct the request named here")
     kind, advice = _STATUSES.get(status, otherwise)
+    if status == 404 and is_follow_up:
+        kind, advice = _PARENT_GONE
     return Failure(kind, str(status), words, advice)
 
 

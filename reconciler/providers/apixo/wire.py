@@ -49,7 +49,7 @@ def submit(order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]
     """Send one order and say what became of it."""
     body = {"request_type": "async", "input": wire_input(order)}
     answer = yield HttpCall("POST", f"generateTask/{MODEL}", body=body)
-    return _submission(answer)
+    return _submission(answer, is_follow_up=order.parent is not None)
 
 
 def wire_input(order: Order) -> JsonObject:
@@ -160,7 +160,9 @@ def _status(answer: HttpAnswer, envelope: JsonObject) -> int:
     return int(envelope["code"]) if answer.status == 200 else answer.status
 
 
-def _submission(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgain:
+def _submission(
+    answer: HttpAnswer, *, is_follow_up: bool
+) -> Accepted | Refused | AnswerLost | TryAgain:
     """Sort a submit answer by one question: is it proven that nothing was accepted?"""
     envelope = _envelope(answer)
     if envelope is None:
@@ -177,7 +179,8 @@ def _submission(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgai
     if status in _NOTHING_ACCEPTED:
         return TryAgain(f"{status} {message}", answer.retry_after)
     if 400 <= status < 500 and status != _REQUEST_TIMEOUT:
-        return Refused(failures.refusal(status, message, envelope.get("data")))
+        words = failures.refusal(status, message, envelope.get("data"), is_follow_up=is_follow_up)
+        return Refused(words)
     return AnswerLost(f"{status} {message}: a task may have been accepted behind it")
 
 
@@ -207,13 +210,14 @@ def poll(task_id: TaskId) -> Exchange[Running | Finished | TaskFailed | Unknown 
     answer = yield HttpCall("GET", f"statusTask/{MODEL}", query={"taskId": task_id})
     envelope = _envelope(answer)
     if envelope is None:
-        return TryAgain(f"{answer.status}, unreadable: {answer.excerpt()}", answer.retry_after)
+        unreadable = f"{answer.status}, unreadable: {answer.excerpt()}"
+        return TryAgain(unreadable, answer.retry_after, is_limit=answer.status == 429)
     status, message = _status(answer, envelope), quoted(envelope.get("message"))
     if status in (401, 403, 404):  # asking again in a moment will not help
         return Unknown(f"{status} {message}".rstrip())
     data = envelope.get("data")
     if status != 200 or not isinstance(data, dict):
-        return TryAgain(f"{status} {message}", answer.retry_after)
+        return TryAgain(f"{status} {message}", answer.retry_after, is_limit=status == 429)
     return _task(data)
 
 
@@ -224,7 +228,7 @@ def _task(data: JsonObject) -> Running | Finished | TaskFailed | TryAgain:
         case "failed":
             return TaskFailed(failures.failed_task(data.get("failCode"), data.get("failMsg")))
         case str() as stage:
-            return Running(quoted(stage))
+            return Running(quoted(stage), _moment(data.get("createTime")))
     return TryAgain("the answer names no state")
 
 
@@ -236,7 +240,12 @@ def _finished(data: JsonObject) -> Finished | TryAgain:
     if not isinstance(urls, list):
         return TryAgain("success, but its result cannot be read")
     links = tuple(url if isinstance(url, str) and url.isprintable() else None for url in urls)
-    return Finished(links, _moment(data.get("completeTime")), _follow_ups(data))
+    return Finished(
+        links,
+        _moment(data.get("completeTime")),
+        _follow_ups(data),
+        created_at=_moment(data.get("createTime")),
+    )
 
 
 def _moment(milliseconds: Any) -> datetime | None:
