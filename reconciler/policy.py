@@ -94,6 +94,10 @@ class Policy:
         """Return how often a take that failed so is sent in all, unless a person asks for more."""
         return self.attempts.get(kind, DEFAULT_ATTEMPTS[kind])
 
+    def is_hopeless(self, kind: FailureKind) -> bool:
+        """Return whether the same request would fail so again, as far as anybody knows."""
+        return DEFAULT_ATTEMPTS[kind] == ONCE == self.attempts_at(kind)
+
     @property
     def doubts(self) -> int:
         """Return how often one take may get lost before a person must look, whatever is set."""

@@ -78,7 +78,7 @@ class Reason(StrEnum):
     DOUBTED_OFTEN = "in doubt again and again: perhaps paid each time"
     REBUY_DOUBT = "in doubt: perhaps paid; bought again, as `on_doubt: rebuy` says"
     GIVEN_UP = "the attempt before was given up in doubt: perhaps paid"
-    FAILED_OFTEN = "failed again and again; --retry-failed buys it once more"
+    FAILED_OFTEN = "failed as often as it may; --retry-failed buys it once more"
     FAILED_FOR_GOOD = "failed, and would fail again; change it, or say --retry-failed"
     BYTES_GONE = "its bytes are gone and the link has expired"
     LINK_EXPIRED = "the parent's link has expired"

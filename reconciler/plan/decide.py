@@ -17,7 +17,7 @@ from reconciler.plan.orphans import orphans
 from reconciler.plan.owned import Owned
 from reconciler.plan.pricing import Sellers, lineage, usual_pictures
 from reconciler.plan.select import Selection
-from reconciler.policy import CAREFUL, ONCE, OnDoubt, Policy
+from reconciler.policy import CAREFUL, OnDoubt, Policy
 from reconciler.purchase import Phase, Purchase, StoredPicture
 from reconciler.spec.request import uses_candidate
 from reconciler.spec.resource import Resource, TakeKey
@@ -225,14 +225,14 @@ class _Planner:
 
     def _doubt(self, wanted: Wanted, purchase: Purchase) -> Action:
         """Hold it for a person, or, where the project says so, buy it once more."""
-        note = doubts.note(purchase, self._owned.now)
         may_rebuy = self._policy.on_doubt is OnDoubt.REBUY
         if may_rebuy and purchase.fruitless_before + 1 < self._policy.doubts:
             again = self._buy(wanted, Reason.REBUY_DOUBT)
+            note = f"{doubts.age(purchase, self._owned.now)} ago"
             return replace(again, note=note) if again.verb is Verb.BUY else again
         doubt = replace(_action(wanted, purchase), verb=Verb.RESOLVE, price=purchase.price)
         reason = Reason.DOUBTED_OFTEN if may_rebuy else Reason.ANSWER_LOST
-        return replace(doubt, reason=reason, note=note)
+        return replace(doubt, reason=reason, note=doubts.note(purchase, self._owned.now))
 
     def _failed(self, wanted: Wanted, purchase: Purchase) -> Action:
         failure = purchase.failure
@@ -323,9 +323,9 @@ def _given_up(purchase: Purchase, policy: Policy) -> Reason | None:
     """
     if purchase.failure is None:
         return None
-    most = policy.attempts_at(purchase.failure.kind)
-    if most == ONCE:
+    if policy.is_hopeless(purchase.failure.kind):
         return Reason.FAILED_FOR_GOOD
+    most = policy.attempts_at(purchase.failure.kind)
     is_worn_out = purchase.phase is Phase.FAILED and purchase.fruitless_before + 1 >= most
     return Reason.FAILED_OFTEN if is_worn_out else None
 

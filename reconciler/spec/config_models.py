@@ -208,13 +208,25 @@ class BudgetModel(Node):
 class FailuresModel(Node):
     """How often one take is sent in all, by why it failed last; one sends nothing again."""
 
-    bad_request: Attempts | None = None
-    bad_input_picture: Attempts | None = None
-    rate_limited: Attempts | None = None
-    provider: Attempts | None = None
-    timed_out: Attempts | None = None
-    expired: Attempts | None = None
-    unknown: Attempts | None = None
+    bad_request: Annotated[
+        Attempts | None, Field(description="The provider cannot use the request.")
+    ] = None
+    bad_input_picture: Annotated[
+        Attempts | None, Field(description="It cannot use a reference picture.")
+    ] = None
+    rate_limited: Annotated[Attempts | None, Field(description="It was too busy for the task.")] = (
+        None
+    )
+    provider: Annotated[Attempts | None, Field(description="Something broke at the provider.")] = (
+        None
+    )
+    timed_out: Annotated[Attempts | None, Field(description="It took the provider too long.")] = (
+        None
+    )
+    expired: Annotated[Attempts | None, Field(description="What it starts from is gone.")] = None
+    unknown: Annotated[
+        Attempts | None, Field(description="A reason that nobody has documented.")
+    ] = None
 
 
 class ConfigModel(Node):

@@ -6,8 +6,8 @@
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
-`links` (live, expired, gone), `attempt` (1), `lost` (candidates whose bytes are missing), `price`
-in dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
+`links` (live, expired, gone), `fruitless` (attempts that gave nothing before, 0), `lost` (candidates
+whose bytes are missing), `price` in dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
@@ -23,8 +23,8 @@ from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.pricing import Seller, Sellers, usual_pictures
 from reconciler.plan.select import Selection, select
+from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.providers import PROVIDERS
-from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Candidate,
     Failure,
@@ -142,7 +142,8 @@ class Past:
             id=IntentId(f"intent of {address}"),
             fingerprint=key.fingerprint,
             take=key.take,
-            attempt=entry.get("attempt", 1),
+            attempt=entry.get("fruitless", 0) + 1,
+            fruitless_before=entry.get("fruitless", 0),
             address=Address(address),
             provider=resource.provider,
             canonical=resource.canonical,
@@ -291,8 +292,15 @@ def plan_of(given: Mapping[str, Any]) -> Plan:
         facts,
         sellers_of(given.get("providers", ["apixo"]), given.get("prices", {})),
         selection_of(given, resources, facts),
+        policy=policy_of(given),
         retry_failed=given.get("retry_failed", False),
     )
+
+
+def policy_of(given: Mapping[str, Any]) -> Policy:
+    """Return what the project says about doubts (`on_doubt`) and failures (`failures`)."""
+    attempts = {FailureKind(kind): most for kind, most in given.get("failures", {}).items()}
+    return Policy(OnDoubt(given.get("on_doubt", "hold")), attempts)
 
 
 def selection_of(given: Mapping[str, Any], resources: Resources, owned: Owned) -> Selection:

@@ -54,7 +54,7 @@ def test_json_head() -> None:
     content = render.as_json(plan_of(STORY))
 
     assert set(content) == {"format_version", "actions", "in_sync", "tally", "exit_code"}
-    assert (content["format_version"], content["in_sync"], content["exit_code"]) == (1, 1, 2)
+    assert (content["format_version"], content["in_sync"], content["exit_code"]) == (1, 1, 7)
     assert content["tally"] == {
         "tasks": 5,
         "pictures": 10,
@@ -138,8 +138,8 @@ def test_work() -> None:
 
 
 PRESSING = (
-    ({Verb.BUY}, ExitCode.PAID_PENDING),
     ({Verb.RESOLVE}, ExitCode.IN_DOUBT),
+    ({Verb.BUY}, ExitCode.PAID_PENDING),
     ({Verb.WAIT}, ExitCode.FREE_PENDING),
     ({Verb.BLOCKED}, ExitCode.FAILURES),
     ({Verb.PICK}, ExitCode.PICK_PENDING),

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provider_talk import APIXO, concluded, enveloped, html
+from provider_talk import APIXO, PARENT, concluded, enveloped, html
 
 from reconciler.ids import TaskId
 from reconciler.money import MicroUsd, usd
+from reconciler.policy import CAREFUL, FailureKind
 from reconciler.providers.apixo.failures import FAIL_CODES
 from reconciler.providers.protocol import (
     Finished,
@@ -20,7 +21,6 @@ from reconciler.providers.protocol import (
     TryAgain,
     Unknown,
 )
-from reconciler.policy import FailureKind
 from reconciler.purchase import (
     Accepted,
     AnswerLost,
@@ -28,12 +28,13 @@ from reconciler.purchase import (
     Refused,
     TaskFailed,
 )
-from reconciler.spec.request import Imagine
+from reconciler.spec.request import Imagine, Upscale, Upscaler
 
 ORDER = Order(Imagine("brass owl"))
 TASK = TaskId("task_1")
 ACCEPTED = {"taskId": "task_1"}
 URLS = ["https://file.apixo.ai/1.png", "https://file.apixo.ai/2.png"]
+MADE_AT = datetime(2026, 5, 17, 20, tzinfo=UTC)
 DONE_AT = datetime(2026, 5, 17, 20, 0, 0, 250_000, tzinfo=UTC)
 
 
@@ -197,7 +198,7 @@ BAD = "correct the request named here"
 KEY = "check the API key in the environment"
 TOP_UP = "top up the account, then run apply again"
 MODEL = "the key may not use this model: ask APIXO"
-GONE = "APIXO knows no such model or parent task: check `base_url`, or take the parent anew"
+GONE = "APIXO knows no such model: check `base_url`"
 NOT_API = "check `base_url` in reconciler.yaml"
 PAGE = "not an answer of APIXO's API: <html> <h1>Bad gateway</h1></html>"
 REFUSALS: dict[str, tuple[HttpAnswer, FailureKind, str, str, str]] = {
@@ -291,13 +292,13 @@ def test_words_of_the_provider_are_one_short_printable_line() -> None:
 @pytest.mark.parametrize("state", ["pending", "processing", "queued by a later version"])
 def test_running(state: str) -> None:
     """Every state that is not terminal means: ask again."""
-    assert polled(task(state=state)) == Running(state)
+    assert polled(task(state=state)) == Running(state, MADE_AT)
 
 
 def test_finished() -> None:
     """The result is JSON within JSON, its moment milliseconds, its order the candidates'."""
     assert polled(finished(completeTime=1_779_048_000_250)) == Finished(
-        tuple(URLS), DONE_AT, follow_ups=None
+        tuple(URLS), DONE_AT, follow_ups=None, created_at=MADE_AT
     )
 
 
@@ -306,7 +307,7 @@ def test_number_of_pictures_is_never_assumed(count: int) -> None:
     """However many links the task gave, those are its candidates (section 10.4)."""
     urls = [f"https://file.apixo.ai/{number}.png" for number in range(count)]
 
-    assert polled(finished(urls)) == Finished(tuple(urls), None, None)
+    assert polled(finished(urls)) == Finished(tuple(urls), None, None, created_at=MADE_AT)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,8 @@ def test_number_of_pictures_is_never_assumed(count: int) -> None:
 )
 def test_unreadable_completion_time(moment: Any) -> None:
     """A strange time never costs the result."""
-    assert polled(finished(completeTime=moment)) == Finished(tuple(URLS), None, None)
+    strange = finished(completeTime=moment, createTime=moment)
+    assert polled(strange) == Finished(tuple(URLS), None, None)
 
 
 UNREADABLE = "success, but its result cannot be read"
@@ -335,7 +337,6 @@ UNREADABLE = "success, but its result cannot be read"
         (enveloped(), "200 success"),
         (enveloped(code=500, message="oh"), "500 oh"),
         (enveloped(code=503, message="oh"), "503 oh"),
-        (enveloped(code=429, message="slow"), "429 slow"),
         (html(502), "502, unreadable: <html> <h1>Bad gateway</h1></html>"),
         (html(404), "404, unreadable: <html> <h1>Bad gateway</h1></html>"),
         (html(200), "200, unreadable: <html> <h1>Bad gateway</h1></html>"),
@@ -348,8 +349,20 @@ def test_unable_to_tell(answer: HttpAnswer, detail: str) -> None:
 
 
 def test_poll_keeps_the_named_delay() -> None:
-    """The API's own word on when to come back reaches the driver."""
-    assert polled(enveloped(code=429, message="slow", retry_after=9.0)) == TryAgain("429 slow", 9.0)
+    """The API's own word on when to come back reaches the driver, and that it was too much."""
+    answer = enveloped(code=429, message="slow", retry_after=9.0)
+    assert polled(answer) == TryAgain("429 slow", 9.0, is_limit=True)
+
+
+def test_a_follow_up_of_a_forgotten_task() -> None:
+    """The model is known by then: a 404 says that the parent's task is gone."""
+    order = Order(Upscale(Upscaler.SUBTLE), PARENT)
+
+    verdict = concluded(APIXO.submit(order), enveloped(code=404, message="task not found"))
+
+    assert isinstance(verdict, Refused)
+    assert verdict.failure.kind is FailureKind.EXPIRED
+    assert "new `take:` of the parent" in verdict.failure.advice
 
 
 @pytest.mark.parametrize("status", [404, 200])
@@ -388,13 +401,13 @@ def test_failed_task(code: str) -> None:
 DOCUMENTED = """
     PromptInvalid=bad_request MissingParameter=bad_request SensitiveContentDetected=moderated
     InputOutputSensitiveContentDetected=moderated Upload_error=bad_input_picture
-    Website_TimeOut=provider Task_TimeOut=provider RateLimitExceeded=rate_limited
-    SensitiveContent=moderated InputImageSensitiveContentDetected=moderated NSFW=moderated
+    Website_TimeOut=timed_out Task_TimeOut=timed_out RateLimitExceeded=rate_limited
+    SensitiveContent=moderated InputImageSensitiveContentDetected=moderated_input NSFW=moderated
     ProhibitedContentDetected=moderated PromptLengthExceeded=bad_request CONTENT_VIOLATION=moderated
     NSFW_DETECTED=moderated PROMPT_TOO_LONG=bad_request INVALID_PROMPT=bad_request
     INVALID_IMAGE_URL=bad_input_picture IMAGE_TOO_LARGE=bad_input_picture
     UNSUPPORTED_FORMAT=bad_input_picture IMAGE_DOWNLOAD_FAILED=bad_input_picture
-    PROCESSING_TIMEOUT=provider MODEL_UNAVAILABLE=provider GENERATION_FAILED=provider
+    PROCESSING_TIMEOUT=timed_out MODEL_UNAVAILABLE=provider GENERATION_FAILED=provider
     INSUFFICIENT_CREDITS=out_of_credit
 """
 
@@ -424,7 +437,7 @@ def test_unknown_fail_code(code: Any, shown: str) -> None:
 
     assert isinstance(verdict, TaskFailed)
     assert verdict.failure.kind is FailureKind.UNKNOWN
-    assert verdict.failure.kind.is_permanent
+    assert CAREFUL.is_hopeless(verdict.failure.kind)
     assert (verdict.failure.code, verdict.failure.message) == (shown, "")
 
 

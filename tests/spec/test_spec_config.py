@@ -12,10 +12,12 @@ from reconciler.config import (
     Config,
     Poll,
     ProviderConfig,
+    ServerErrors,
     ViewMode,
 )
 from reconciler.ids import ProviderName
 from reconciler.money import MicroUsd
+from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.spec.codec import decode_config, encode_config
 from reconciler.spec.load import load_config
 from reconciler.spec.request import Reference, Speed
@@ -31,12 +33,17 @@ providers:
     api_key: ${APIXO_API_KEY}
     requests_per_minute: 60
     concurrent: 10
+    polls_count: true
     poll: {first: 20, interval: 4}
+    refunds_failures: true
+    server_errors: doubt
   toy: {type: apixo, base_url: "sandbox:", speed: 20}
 specs: pictures/specs/
 state: state/reconciler.db
 assets: {dir: assets, views: copy}
-budget: {per_apply: 5.00, per_month: 200}
+budget: {per_apply: 5.00, per_day: 20, per_month: 200, per_image: 2.5}
+on_doubt: rebuy
+failures: {timed_out: 5, provider: 1}
 prices: {apixo: {imagine.fast: 0.20, enhance: 0.25}}
 defaults: {speed: fast, version: 7, style_refs: [{path: a.jpg, weight: 2}], provider: toy}
 """
@@ -56,7 +63,10 @@ def test_everything(project_of: ProjectOf) -> None:
                 api_key_env="APIXO_API_KEY",
                 requests_per_minute=60,
                 concurrent=10,
+                polls_count=True,
                 poll=Poll(first=20, interval=4),
+                refunds_failures=True,
+                server_errors=ServerErrors.DOUBT,
             ),
             toy: ProviderConfig(name=toy, type="apixo", base_url="sandbox:", speed=20),
         },
@@ -64,7 +74,13 @@ def test_everything(project_of: ProjectOf) -> None:
         specs="pictures/specs",
         state="state/reconciler.db",
         assets=AssetsConfig("assets", ViewMode.COPY),
-        budget=Budget(MicroUsd(5_000_000), MicroUsd(200_000_000)),
+        budget=Budget(
+            per_apply=MicroUsd(5_000_000),
+            per_day=MicroUsd(20_000_000),
+            per_month=MicroUsd(200_000_000),
+            per_image=MicroUsd(2_500_000),
+        ),
+        policy=Policy(OnDoubt.REBUY, {FailureKind.TIMED_OUT: 5, FailureKind.PROVIDER: 1}),
         prices={apixo: {"imagine.fast": MicroUsd(200_000), "enhance": MicroUsd(250_000)}},
         defaults={
             "speed": Speed.FAST,
