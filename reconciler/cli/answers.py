@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.errors import ExitCode
 from reconciler.looking import Portrait, State, Status, state_of
 from reconciler.money import format_price, format_usd
+from reconciler.plan.offers import undelivered
 from reconciler.plan.render import Paint, Tone, describe
 from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import (
@@ -173,6 +174,8 @@ def _take_lines(portrait: Portrait) -> Iterator[str]:
                 else "not stored yet"
             )
             yield f"  candidate {candidate.number}  {stored}"
+        for number in undelivered(one):
+            yield f"  candidate {number}  not delivered"
 
 
 def _view_lines(portrait: Portrait) -> Iterator[str]:
@@ -213,6 +216,7 @@ def _take_json(one: Purchase) -> dict[str, Any]:
         "created_at": one.created_at.isoformat(),
         "failure": one.failure and asdict(one.failure),
         "candidates": [asdict(candidate) for candidate in one.candidates],
+        "undelivered": list(undelivered(one)),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from reconciler.engine.outcome import Ending, Outcome, RunResult, spent
 from reconciler.money import format_usd
 from reconciler.plan.actions import Verb
+from reconciler.plan.offers import undelivered
 from reconciler.project import Project
 from reconciler.spec.diagnostics import Diagnostic, locate, render
 from reconciler.spec.whence import whence
@@ -29,11 +30,21 @@ def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
         yield ""
     if len(groups) > _SHOWN:
         yield f"… and {len(groups) - _SHOWN} more; `reconcile status` lists all."
+    yield from _shortfalls(result)
     yield _sums(result)
     if result.interrupted:
         yield "Interrupted. What is in flight is on record: the next apply goes on from there."
     if any(one.ending is Ending.DONE for one in result.outcomes):
         yield f"Pictures: {project.assets_path}"
+
+
+def _shortfalls(result: RunResult) -> Iterator[str]:
+    """Yield a note for each task that gave fewer pictures than such tasks do."""
+    short = [(one, undelivered(one.purchase)) for one in result.outcomes if one.purchase]
+    for outcome, missing in [pair for pair in short if pair[1]][:_SHOWN]:
+        numbers = ", ".join(map(str, missing))
+        noun = "candidate" if len(missing) == 1 else "candidates"
+        yield f"note: {outcome.address}: {noun} {numbers} not delivered; the task is paid as it is"
 
 
 def _by_cause(troubled: list[Outcome]) -> list[list[Outcome]]:
@@ -123,6 +134,7 @@ def _outcome_json(outcome: Outcome, project: Project) -> dict[str, Any]:
         "hint": outcome.hint or None,
         "task_id": purchase.task_id if purchase else None,
         "price_micro_usd": purchase.price if purchase else None,
+        "undelivered": list(undelivered(purchase)) if purchase else [],
         "failure": failure and {"kind": failure.kind, "code": failure.code},
         "spec": place and {"file": place.file, "line": place.line, "column": place.column},
     }

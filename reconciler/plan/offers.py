@@ -6,8 +6,16 @@ from typing import NamedTuple
 
 from reconciler.ids import CandidateNumber
 from reconciler.plan.actions import Reason, Verb
-from reconciler.purchase import FollowUp, Purchase
-from reconciler.spec.request import Operation, Upscale, Vary, uses_candidate
+from reconciler.plan.pricing import usual_pictures
+from reconciler.purchase import FollowUp, Phase, Purchase
+from reconciler.spec.request import (
+    Operation,
+    Upscale,
+    Vary,
+    decode,
+    operation_of,
+    uses_candidate,
+)
 from reconciler.spec.resource import Resource
 
 
@@ -52,6 +60,15 @@ def not_delivered(purchase: Purchase, number: CandidateNumber | None) -> Hindran
         return None
     there = ", ".join(str(one.number) for one in purchase.candidates)
     return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, f"choose among {there}")
+
+
+def undelivered(purchase: Purchase) -> tuple[CandidateNumber, ...]:
+    """Return the candidates that a finished task owed, as far as anybody documents their number."""
+    if purchase.phase not in (Phase.SUCCEEDED, Phase.STORED):
+        return ()
+    usual = usual_pictures(operation_of(decode(purchase.canonical))) or 0
+    numbers = map(CandidateNumber, range(1, usual + 1))
+    return tuple(number for number in numbers if purchase.candidate(number) is None)
 
 
 def links_live(purchase: Purchase, now: datetime) -> bool:
