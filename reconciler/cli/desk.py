@@ -40,7 +40,7 @@ class PersonDesk(_Desk):
         for purchase in doubtful:
             click.echo(
                 f"{purchase.address}: an earlier run ended while this was being submitted; "
-                "it may have been paid and is not sent again",
+                f"it may have been paid: `reconcile resolve {purchase.address}`",
                 err=True,
             )
 

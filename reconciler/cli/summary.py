@@ -8,6 +8,7 @@ from reconciler.money import format_usd
 from reconciler.plan.actions import Verb
 from reconciler.plan.offers import undelivered
 from reconciler.project import Project
+from reconciler.purchase import Phase
 from reconciler.spec.diagnostics import Diagnostic, locate, render
 from reconciler.spec.whence import whence
 
@@ -33,9 +34,22 @@ def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
     yield from _shortfalls(result)
     yield _sums(result)
     if result.interrupted:
-        yield "Interrupted. What is in flight is on record: the next apply goes on from there."
+        yield _interrupted(result)
     if any(one.ending is Ending.DONE for one in result.outcomes):
         yield f"Pictures: {project.assets_path}"
+
+
+def _interrupted(result: RunResult) -> str:
+    """Say what is paid and goes on at the provider while nobody watches."""
+    purchases = [one.purchase for one in result.outcomes if one.purchase is not None]
+    flying = [one for one in purchases if one.phase is Phase.SUBMITTED]
+    if not flying:
+        return "Interrupted. Nothing is in flight; the next apply goes on from here."
+    names = _listed([one.address for one in flying])
+    return (
+        f"Interrupted. In flight, for {format_usd(spent(flying))}, and on record: {names}. "
+        "The next apply brings them home."
+    )
 
 
 def _shortfalls(result: RunResult) -> Iterator[str]:

@@ -476,5 +476,6 @@ def normal(text: str) -> str:
     text = re.sub(r"task_[0-9a-f]{24}", "task_ID", text)
     text = re.sub(r"\b\d\d:\d\d:\d\d\b", "TIME", text)
     text = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "DATE", text)
+    text = re.sub(r"\b\d+ (s|min|h) ago\b", "AGE ago", text)
     text = re.sub(r"/\S+?/assets\b", "ASSETS", text)
     return re.sub(r"http://127\.0\.0\.1:\d+", "http://HOST", text)

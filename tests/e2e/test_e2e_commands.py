@@ -31,7 +31,10 @@ def bought(project: Project) -> Project:
 def test_plan_json(project: Project) -> None:
     """Versioned; an action has a verb, a reason, a price in micro-dollars, and its place."""
     plan = project("plan", "--json", "--detailed-exitcode").exits(2).json()
-    assert set(plan) == {"format_version", "actions", "in_sync", "tally", "exit_code"}
+    assert set(plan) == {
+        *{"format_version", "actions", "in_sync", "tally", "exit_code", "over_budget"}
+    }
+    assert plan["over_budget"] is None
     assert plan["exit_code"] == 2
     assert plan["tally"] == {
         "tasks": 3,

@@ -144,7 +144,10 @@ def test_a_base_url_that_is_no_api(project_at: ProjectAt) -> None:
         ran = project("apply", "--yes").exits(5)
     assert "owl: failed: 404: not an answer of APIXO's API: " in ran.out
     assert "hint: check `base_url` in reconciler.yaml\n" in ran.out
-    assert asked == ["POST /api/v1/generateTask/midjourney"]
+    assert asked == [
+        "GET /api/v1/apikeys/current-balance",
+        "POST /api/v1/generateTask/midjourney",
+    ]
 
 
 def test_a_redirecting_base_url_is_not_followed(project_at: ProjectAt, shop: Shop) -> None:
@@ -155,8 +158,8 @@ def test_a_redirecting_base_url_is_not_followed(project_at: ProjectAt, shop: Sho
         ran = project("apply", "--yes").exits(5)
     assert "owl: failed: 307: " in ran.out
     assert "hint: check `base_url` in reconciler.yaml\n" in ran.out
-    assert len(asked) == 1
-    assert shop.requests()["submit"] == 0
+    assert len(asked) == 2, "the balance and one submission, each once"
+    assert set(shop.requests().values()) == {0}
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ def test_ctrl_c_on_the_live_screen(project: Project, shop: Shop) -> None:
     terminal.type("\x03")
     assert terminal.end() == 130
     assert time.monotonic() - asked < LEAVES_WITHIN_S
-    assert "the next apply goes on from there." in terminal.seen
+    assert "The next apply brings them home." in terminal.seen
     project("apply", "--yes").exits(0)
     assert len(shop.charges()) == 3
 
