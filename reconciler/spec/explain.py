@@ -26,6 +26,7 @@ _EXPECTED: Final = MappingProxyType(
         "model_attributes_type": "must be a mapping",
         "literal_error": "can only be `true`",
         "string_too_short": "must not be empty",
+        "too_short": "must not be empty",
     }
 )
 
@@ -112,7 +113,9 @@ def _limit(limits: dict[str, Any]) -> str:
 
 
 def _but_got(path: KeyPath, value: object) -> str:
-    """Return `, not …`, but never something that may be a secret."""
+    """Return `, not …`, but never something that may be a secret; emptiness speaks for itself."""
+    if value in ("", [], {}):
+        return ""
     if any(map(is_secret_name, path)) or looks_secret(str(value)):
         return ""
     return f", not {shown(value)}"

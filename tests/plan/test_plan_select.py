@@ -87,9 +87,9 @@ def test_gone_addresses() -> None:
         ("libary", "did you mean `library`?"),
         ("+library.heroe", "did you mean `library.hero`?"),
         ("library.nigth+", "did you mean `library.night`?"),
-        ("zzz", "`reconcile status` lists all addresses"),
-        ("", "`reconcile status` lists all addresses"),
-        ("+", "`reconcile status` lists all addresses"),
+        ("zzz", "`reconcile status --all` lists all addresses"),
+        ("", "`reconcile status --all` lists all addresses"),
+        ("+", "`reconcile status --all` lists all addresses"),
     ],
 )
 def test_pattern_without_match(pattern: str, hint: str) -> None:
