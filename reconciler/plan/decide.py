@@ -6,66 +6,21 @@ depends on its parent's take and candidate, never on its parent's text: that is 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 
-from reconciler.ids import Address, CandidateNumber, ProviderName
+from reconciler.ids import Address
 from reconciler.money import MicroUsd
 from reconciler.plan import doubts, viewing
-from reconciler.plan.actions import Action, Plan, Reason, Source, Verb
+from reconciler.plan.actions import Action, Plan, Reason, Verb
 from reconciler.plan.offers import Hindrance, Offer, links_live, not_delivered, unoffered
 from reconciler.plan.orphans import orphans
 from reconciler.plan.owned import Owned
 from reconciler.plan.pricing import Sellers, lineage, usual_pictures
 from reconciler.plan.select import Selection
+from reconciler.plan.standing import Readiness, Standing, Wanted, frame, needs_pick
 from reconciler.policy import CAREFUL, OnDoubt, Policy
 from reconciler.purchase import Phase, Purchase, StoredPicture
 from reconciler.spec.request import uses_candidate
 from reconciler.spec.resource import Resource, TakeKey
-
-
-class Readiness(Enum):
-    """Whether a child can start from this resource: now, after this plan's work on it, or not."""
-
-    OWNED = auto()
-    COMING = auto()
-    UNSELECTED = auto()
-    NOT_READY = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What children need to know of a decided resource; without a key nobody chose its source."""
-
-    resource: Resource
-    readiness: Readiness
-    provider: ProviderName
-    key: TakeKey | None
-    purchase: Purchase | None
-
-    def candidate(self, of: CandidateNumber | None) -> CandidateNumber | None:
-        """Return which candidate a child with this `of` starts from; None: nobody has chosen."""
-        chosen = of or self.resource.pick
-        return chosen or (CandidateNumber(1) if self._is_single() else None)
-
-    def _is_single(self) -> bool:
-        if self.purchase is not None and self.purchase.candidates:
-            return len(self.purchase.candidates) == 1
-        return usual_pictures(self.resource.operation) == 1
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A resource with its identity resolved against its parent."""
-
-    resource: Resource
-    parent: Standing | None
-    candidate: CandidateNumber | None
-    key: TakeKey
-
-    @property
-    def provider(self) -> ProviderName:
-        """A follow-up goes to whoever made its parent."""
-        return self.parent.provider if self.parent else self.resource.provider
 
 
 def make_plan(
@@ -119,7 +74,7 @@ class _Planner:
         if not selected:
             action = Action(resource.address, Verb.KEEP, Reason.IN_SYNC)
         elif wanted is None:
-            action = _needs_pick(resource, parent)
+            action = needs_pick(resource, parent)
         else:
             action = self._act(wanted)
         self._remember(resource, action, wanted.key if wanted else None, selected=selected)
@@ -166,7 +121,7 @@ class _Planner:
         return self._once(wanted, self.reachable(action))
 
     def _go_on(self, wanted: Wanted, purchase: Purchase) -> Action:
-        action = _action(wanted, purchase)
+        action = frame(wanted, purchase)
         match purchase.phase:
             case Phase.SUBMITTING if self._owned.run_active:
                 return replace(action, verb=Verb.WAIT, reason=Reason.IN_FLIGHT)
@@ -203,7 +158,7 @@ class _Planner:
         if first == action.address:
             return action
         return replace(
-            _action(wanted, None),
+            frame(wanted, None),
             verb=Verb.ADOPT,
             reason=Reason.SAME_REQUEST,
             note=f"with {first}",
@@ -230,7 +185,7 @@ class _Planner:
             again = self._buy(wanted, Reason.REBUY_DOUBT)
             note = f"{doubts.age(purchase, self._owned.now)} ago"
             return replace(again, note=note) if again.verb is Verb.BUY else again
-        doubt = replace(_action(wanted, purchase), verb=Verb.RESOLVE, price=purchase.price)
+        doubt = replace(frame(wanted, purchase), verb=Verb.RESOLVE, price=purchase.price)
         reason = Reason.DOUBTED_OFTEN if may_rebuy else Reason.ANSWER_LOST
         return replace(doubt, reason=reason, note=doubts.note(purchase, self._owned.now))
 
@@ -239,7 +194,7 @@ class _Planner:
         note = f"{failure.code}: {failure.message}" if failure else ""
         given_up = _given_up(purchase, self._policy)
         if given_up is not None and not self._retry_failed:
-            blocked = replace(_action(wanted, purchase), verb=Verb.BLOCKED, note=note)
+            blocked = replace(frame(wanted, purchase), verb=Verb.BLOCKED, note=note)
             return replace(blocked, reason=given_up, price=self._price(wanted))
         why = Reason.RETRY_ASKED if self._retry_failed else Reason.FAILED_BEFORE_RETRY
         again = self._buy(wanted, why)
@@ -247,7 +202,7 @@ class _Planner:
 
     def _stored(self, wanted: Wanted, purchase: Purchase) -> Action:
         """Bytes first, then the names that people see."""
-        action = _action(wanted, purchase)
+        action = frame(wanted, purchase)
         lost = [one for one in purchase.candidates if self._is_lost(one.picture)]
         if lost and links_live(purchase, self._owned.now):
             return replace(action, verb=Verb.FETCH, reason=Reason.BYTES_MISSING)
@@ -275,7 +230,7 @@ class _Planner:
     def _buy(self, wanted: Wanted, reason: Reason) -> Action:
         """Return the purchase, or why it cannot be made."""
         bought = replace(
-            _action(wanted, self._owned.purchases.get(wanted.key)),
+            frame(wanted, self._owned.purchases.get(wanted.key)),
             verb=Verb.BUY,
             reason=reason,
             price=self._price(wanted),
@@ -328,38 +283,3 @@ def _given_up(purchase: Purchase, policy: Policy) -> Reason | None:
     most = policy.attempts_at(purchase.failure.kind)
     is_worn_out = purchase.phase is Phase.FAILED and purchase.fruitless_before + 1 >= most
     return Reason.FAILED_OFTEN if is_worn_out else None
-
-
-def _action(wanted: Wanted, purchase: Purchase | None) -> Action:
-    """Return the action's frame; the caller says what is done and why."""
-    parent = wanted.parent
-    source = None
-    if parent is not None:
-        source = Source(parent.resource.address, wanted.candidate, parent.purchase)
-    coming = parent is not None and parent.readiness is Readiness.COMING
-    return Action(
-        wanted.resource.address,
-        Verb.KEEP,
-        Reason.IN_SYNC,
-        provider=purchase.provider if purchase else wanted.provider,
-        resource=wanted.resource,
-        key=wanted.key,
-        source=source,
-        purchase=purchase,
-        after=(parent.resource.address,) if parent and coming else (),
-    )
-
-
-def _needs_pick(resource: Resource, parent: Standing | None) -> Action:
-    """Say where to choose: at the parent, or above it when the parent itself waits for a choice."""
-    address = parent.resource.address if parent else resource.address
-    is_above = parent is not None and parent.key is None
-    note = f"first for {address}" if is_above else f"write `pick:` on {address}, or `of:` here"
-    return Action(
-        resource.address,
-        Verb.PICK,
-        Reason.NEEDS_PICK,
-        note=note,
-        resource=resource,
-        source=Source(address, None, parent.purchase if parent else None),
-    )

@@ -62,7 +62,9 @@ def _matches(pattern: str, resources: Resources, gone: frozenset[Address]) -> se
     found = {address for address in (*resources, *gone) if is_match(address)}
     if not found:
         near = get_close_matches(core, resources, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else "`reconcile status --all` lists all addresses"
+        hint = (
+            f"did you mean `{near[0]}`?" if near else "`reconcile status --all` lists all addresses"
+        )
         raise UsageError(f"no address matches `{pattern}`", hint=hint)
     present = found & resources.keys()
     if pattern.startswith("+"):

@@ -5,7 +5,7 @@
 `from: a@2`), and fields of Resource (`pick`, `take`, `provider`, `file`) or of its request.
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
-they were then. Beside them: `phase` (stored), `pictures` (4, or 1), `shown` (stored ones are),
+they were then. Beside them: `phase` (stored), `pictures` (4, or 1; or which), `shown` (stored ones are),
 `links` (live, expired, gone), `fruitless` (attempts that gave nothing before, 0), `lost` (candidates
 whose bytes are missing), `price` in dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
@@ -224,10 +224,11 @@ def candidates_of(
     key: TakeKey, entry: Entry, resource: Resource, phase: Phase
 ) -> tuple[Candidate, ...]:
     """Return candidates; those of a stored purchase have pictures."""
-    count = entry.get("pictures", usual_pictures(resource.operation) or 4)
+    came = entry.get("pictures", usual_pictures(resource.operation) or 4)
+    numbers = came if isinstance(came, list) else range(1, came + 1)
     return tuple(
         Candidate(number, f"https://file.apixo.ai/{number}.png", picture)
-        for number in map(CandidateNumber, range(1, count + 1))
+        for number in map(CandidateNumber, numbers)
         for picture in [picture_of(key, number) if phase is Phase.STORED else None]
     )
 
