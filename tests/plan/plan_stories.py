@@ -5,9 +5,10 @@
 `from: a@2`), and fields of Resource (`pick`, `take`, `provider`, `file`) or of its request.
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
-they were then. Beside them: `phase` (stored), `pictures` (4, or 1; or which), `shown` (stored ones are),
-`links` (live, expired, gone), `fruitless` (attempts that gave nothing before, 0), `lost` (candidates
-whose bytes are missing), `price` in dollars, `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
+they were then. Beside them: `phase` (stored), `pictures` (4, or 1; or a list of those that came),
+`shown` (stored ones are), `links` (live, expired, gone), `fruitless` (attempts that gave nothing
+before, 0), `lost` (candidates whose bytes are missing), `price` in dollars, `failure` [kind, code,
+words], `offers` [[operation, candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
