@@ -21,7 +21,7 @@ from reconciler.errors import AssetError, ReconcilerError
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
 from reconciler.money import MicroUsd
-from reconciler.plan.actions import Plan
+from reconciler.plan.actions import Plan, Verb
 from reconciler.plan.owned import Owned
 from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
@@ -127,6 +127,7 @@ def _check_assets(run: _Run) -> None:
 
 async def _work(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) -> RunResult:
     from reconciler.clients import connect
+    from reconciler.engine.balances import note_balances
     from reconciler.engine.scheduler import run_plan
     from reconciler.engine.workshop import Workshop
 
@@ -148,14 +149,22 @@ async def _work(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) ->
             now=_now,
             new_intent=lambda: IntentId(_new_id("intent")),
             usual_seconds=_history(run.store, providers),
+            policy=run.project.config.policy,
         )
-        return await run_plan(plan, run.specs.resources, shop, stop)
+        sellers = [connections.channels[name] for name in _providers(plan, Verb.BUY)]
+        if sellers:
+            await note_balances(sellers, run.store, run.id, _now, stop)
+        result = await run_plan(plan, run.specs.resources, shop, stop)
+        if result.bought() and not result.interrupted:
+            await note_balances(sellers, run.store, run.id, _now, stop)
+        return result
 
 
-def _providers(plan: Plan) -> set[ProviderName]:
-    """Return who must be asked; names cost nothing and need nobody."""
+def _providers(plan: Plan, *verbs: Verb) -> set[ProviderName]:
+    """Return who must be asked; names cost nothing and need nobody. `verbs`: only for these."""
     remote = (action for action in plan.work() if action.verb.is_remote)
-    return {action.provider for action in remote if action.provider}
+    wanted = (action for action in remote if not verbs or action.verb in verbs)
+    return {action.provider for action in wanted if action.provider}
 
 
 def _occupied(owned: Owned, plan: Plan) -> _Counts:

@@ -5,18 +5,28 @@ this is the same sum for the whole plan, so that nobody is asked about what woul
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.config import CONFIG_FILE, Budget
+from reconciler.config import Budget
 from reconciler.errors import BudgetError
 from reconciler.ids import Address
 from reconciler.ledger import image_of
 from reconciler.money import NOTHING, MicroUsd, format_usd
 from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.state.archive import Archive
-from reconciler.state.budget import PER_APPLY, Limits, day_start, month_start
+from reconciler.state.budget import (
+    PER_APPLY,
+    PER_DAY,
+    PER_IMAGE,
+    PER_MONTH,
+    Limits,
+    day_start,
+    month_start,
+    place_of,
+    unpriced,
+)
 
 MAX_COST = "--max-cost"
 
@@ -48,45 +58,44 @@ def objection(
     buys = [action for action in plan.actions if action.verb is Verb.BUY]
     if not buys or not allowance.is_limited:
         return None
-    return _unpriced(buys) or _beyond(buys, allowance.limits(), archive, now)
-
-
-def _unpriced(buys: list[Action]) -> BudgetError | None:
     unknown = [one.address for one in buys if one.price is None]
-    if not unknown:
-        return None
-    more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
-    return BudgetError(
-        f"no budget can be kept: the price of {', '.join(unknown[:3])}{more} is unknown",
-        details=("nothing was sent",),
-        hint=f"give it a price under `prices:` in {CONFIG_FILE}, or `--exclude` it",
-    )
+    if unknown:
+        return unpriced(unknown)
+    standings = _standings(buys, allowance.limits(), archive, now)
+    return next((_over(one) for one in standings if one.is_over), None)
 
 
-def _beyond(
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """One limit beside what the plan, or one image in it, would cost. `gone`: counted already."""
+
+    name: str
+    limit: MicroUsd
+    gone: MicroUsd
+    what: str
+    price: MicroUsd
+
+    @property
+    def is_over(self) -> bool:
+        return self.gone + self.price > self.limit
+
+
+def _standings(
     buys: list[Action], limits: Limits, archive: Archive, now: datetime
-) -> BudgetError | None:
-    price = _sum(buys)
-    if limits.per_run is not None and price > limits.per_run:
-        return _over("the plan", price, limits.per_run_name, limits.per_run, NOTHING)
-    for name, limit, start in (
-        ("budget.per_day", limits.per_day, day_start(now)),
-        ("budget.per_month", limits.per_month, month_start(now)),
-    ):
-        spent = NOTHING if limit is None else archive.spent_since(start)
-        if limit is not None and spent + price > limit:
-            return _over("the plan", price, name, limit, spent)
-    if limits.per_image is None:
-        return None
-    for image, cost in _by_image(buys).items():
-        spent = archive.spent_on(image)
-        if spent + cost > limits.per_image:
-            return _over(f"{image} in it", cost, "budget.per_image", limits.per_image, spent)
-    return None
-
-
-def _sum(buys: list[Action]) -> MicroUsd:
-    return MicroUsd(sum(one.price or 0 for one in buys))
+) -> Iterator[_Standing]:
+    plan, price = "the plan", MicroUsd(sum(one.price or 0 for one in buys))
+    if limits.per_run is not None:
+        yield _Standing(limits.per_run_name, limits.per_run, NOTHING, plan, price)
+    if limits.per_day is not None:
+        gone = archive.spent_since(day_start(now))
+        yield _Standing(PER_DAY, limits.per_day, gone, plan, price)
+    if limits.per_month is not None:
+        gone = archive.spent_since(month_start(now))
+        yield _Standing(PER_MONTH, limits.per_month, gone, plan, price)
+    if limits.per_image is not None:
+        for image, cost in _by_image(buys).items():
+            gone = archive.spent_on(image)
+            yield _Standing(PER_IMAGE, limits.per_image, gone, f"{image} in the plan", cost)
 
 
 def _by_image(buys: list[Action]) -> Mapping[Address, MicroUsd]:
@@ -97,11 +106,12 @@ def _by_image(buys: list[Action]) -> Mapping[Address, MicroUsd]:
     return sums
 
 
-def _over(what: str, price: MicroUsd, name: str, limit: MicroUsd, spent: MicroUsd) -> BudgetError:
-    already = f", {format_usd(spent)} of it is spent or reserved" if spent else ""
+def _over(one: _Standing) -> BudgetError:
+    left = MicroUsd(max(0, one.limit - one.gone))
+    of_it = f", and {format_usd(left) if left else 'nothing'} of it is left" if one.gone else ""
+    counted = f"{format_usd(one.gone)} is spent, in flight or in doubt; " if one.gone else ""
     return BudgetError(
-        f"{what} costs {format_usd(price)}; `{name}` is {format_usd(limit)}{already}",
-        details=("nothing was sent",),
-        hint="apply fewer addresses, or raise the limit"
-        + ("" if name == MAX_COST else f" in {CONFIG_FILE}"),
+        f"{one.what} costs {format_usd(one.price)}; `{one.name}` is {format_usd(one.limit)}{of_it}",
+        details=(f"{counted}nothing was sent",),
+        hint=f"apply fewer addresses, or raise {place_of(one.name)}",
     )

@@ -29,3 +29,12 @@ CandidateNumber = NewType("CandidateNumber", int)
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """What an image or variant may be called: safe in a shell, a file name and an address."""
+
+_PART = re.compile(r"((?:[^.\[]|\[[^\]]*\]|\[)*)(?:\.|\Z)")
+
+
+def parts_of(address: Address) -> list[str]:
+    """Return the names along an address, its root image first; a dot in brackets parts nothing."""
+    if "[" not in address:
+        return address.split(".")
+    return [match[1] for match in _PART.finditer(address) if match.start() < len(address)]

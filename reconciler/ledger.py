@@ -4,15 +4,12 @@ A purchase's entries always sum to its `cost`: it is reserved with the intent, a
 says by how much that changed and why. Nothing is taken back by deleting.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.ids import Address, ProviderName
+from reconciler.ids import Address, ProviderName, parts_of
 from reconciler.money import NOTHING, MicroUsd
 from reconciler.purchase import Phase, Purchase
-
-_IMAGE = re.compile(r"(?:[^.\[]|\[[^\]]*\]|\[)*")
 
 
 class EntryKind(StrEnum):
@@ -56,8 +53,7 @@ def booking(before: Purchase, after: Purchase) -> Booking | None:
 
 def image_of(address: Address) -> Address:
     """Return the root image that an address belongs to: `poster[v=6.1].hero` → `poster[v=6.1]`."""
-    found = _IMAGE.match(address)
-    return Address(found[0]) if found else address
+    return Address(parts_of(address)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,19 @@ class Status:
     running: Holder | None
     spent_this_month: MicroUsd
 
+    @property
+    def in_doubt_micro_usd(self) -> MicroUsd:
+        """Return what is perhaps paid and waits for a person; unknown prices add nothing."""
+        return MicroUsd(sum(action.price or 0 for action in self._doubts()))
+
+    @property
+    def unpriced_doubts(self) -> int:
+        """Return how many of the doubts nobody can price."""
+        return sum(action.price is None for action in self._doubts())
+
+    def _doubts(self) -> list[Action]:
+        return [action for action in self.plan.actions if action.verb is Verb.RESOLVE]
+
     def counts(self) -> Counter[State]:
         """Return how many addresses are in each state."""
         counts = Counter(state_of(action) for action in self.plan.actions)

@@ -1,7 +1,7 @@
 """From a project on disk to its plan: gathers the facts, then asks the pure planner."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from reconciler.assets.objects import ObjectStore
 from reconciler.budgeting import Allowance, objection
 from reconciler.config import SANDBOX_ORIGIN
 from reconciler.errors import BudgetError, ConfigError
+from reconciler.ids import IntentId
 from reconciler.plan.actions import Plan
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
@@ -24,11 +25,15 @@ from reconciler.state.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a command line asks of a plan: which addresses, and whether failures are tried again."""
+    """What a command line asks of a plan: which addresses, and whether failures are tried again.
+
+    `only`: nothing but the free work on this one purchase, whether a spec asks for it or not.
+    """
 
     patterns: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     retry_failed: bool = False
+    only: IntentId | None = None
 
 
 def open_project(directory: Path, *, rehearse: bool = False) -> Project:
@@ -59,13 +64,26 @@ def make(project: Project, specs: Specs, owned: Owned, wish: Wish) -> Plan:
     """Select, then decide."""
     gone = owned.shown.keys() - specs.resources.keys()
     selection = select(wish.patterns, wish.excludes, specs.resources, gone)
-    return make_plan(
+    plan = make_plan(
         specs.resources,
         owned,
         project.sellers(),
         selection,
         policy=project.config.policy,
         retry_failed=wish.retry_failed,
+    )
+    return plan if wish.only is None else _only(plan, wish.only)
+
+
+def _only(plan: Plan, intent: IntentId) -> Plan:
+    """Narrow a plan to what finishes one purchase; it waits for nobody, its task runs already."""
+    return Plan(
+        tuple(
+            replace(action, after=())
+            for action in plan.actions
+            if action.verb.is_free_work and action.purchase and action.purchase.id == intent
+        ),
+        plan.in_sync,
     )
 
 

@@ -18,20 +18,21 @@ ROOT = Path(__file__).parent.parent / "reconciler"
 PROGRAM = "reconciler"
 
 LAYERS = (
-    {"ids", "errors", "money", "config"},
+    {"ids", "errors", "money", "policy", "config"},
     {"spec"},
-    {"purchase"},
+    {"purchase", "ledger"},
     {"providers"},
     {"state", "assets"},
     {"plan"},
     {"engine"},
     {
         *{"project", "planning", "applying", "clients", "display", "inventory", "looking"},
-        *{"verifying", "scaffold"},
+        *{"verifying", "scaffold", "budgeting", "costing", "resolving", "evidence", "inquiry"},
     },
     {"cli"},
 )
-"""Each imports only from before itself; `sandbox` stands beside them. `config` is values only."""
+"""Each imports only from before itself; `sandbox` stands beside them. `config` and `policy` are
+values only."""
 
 SANDBOX_KNOWS = {"ids", "money", "sandbox"}
 """An independent opinion of the protocols must not share our code."""

@@ -18,12 +18,13 @@ from reconciler.ids import (
     ProviderName,
     TaskId,
 )
-from reconciler.money import MicroUsd
+from reconciler.money import NOTHING, MicroUsd
 from reconciler.policy import FailureKind
 from reconciler.purchase import (
-    COUNTS_AS_SPENT,
+    Abandoned,
     Accepted,
     AnswerLost,
+    Attached,
     Candidate,
     Delivered,
     Event,
@@ -73,9 +74,11 @@ def stored(number: int) -> PictureStored:
     return PictureStored(CandidateNumber(number), picture(number))
 
 
-def delivered(count: int, follow_ups: tuple[FollowUp, ...] | None = None) -> Delivered:
+def delivered(
+    count: int, follow_ups: tuple[FollowUp, ...] | None = None, charged: MicroUsd | None = None
+) -> Delivered:
     urls = tuple(f"https://file.apixo.ai/{number}.png" for number in range(1, count + 1))
-    return Delivered(urls, EXPIRY, follow_ups)
+    return Delivered(urls, EXPIRY, follow_ups, charged)
 
 
 def after(*events: Event) -> Purchase:
@@ -90,6 +93,7 @@ SENT = (Sending(),)
 ACCEPTED = (*SENT, Accepted(TASK))
 TWO_CAME = (*ACCEPTED, delivered(2))
 ALL_STORED = (*TWO_CAME, stored(1), stored(2))
+LOST = (*SENT, AnswerLost("no answer"))
 WAY_TO: dict[Phase, tuple[Event, ...]] = {
     Phase.INTENDED: (),
     Phase.SUBMITTING: SENT,
@@ -99,7 +103,8 @@ WAY_TO: dict[Phase, tuple[Event, ...]] = {
     Phase.REJECTED: (*SENT, Refused(FAILURE)),
     Phase.FAILED: (*ACCEPTED, TaskFailed(FAILURE)),
     Phase.CANCELLED: (Withdrawn(),),
-    Phase.IN_DOUBT: (*SENT, AnswerLost("no answer")),
+    Phase.IN_DOUBT: LOST,
+    Phase.ABANDONED: (*LOST, Abandoned()),
 }
 EVENTS: tuple[Event, ...] = (
     Sending(),
@@ -107,6 +112,8 @@ EVENTS: tuple[Event, ...] = (
     Accepted(TASK),
     Refused(FAILURE),
     AnswerLost("no answer"),
+    Attached(TASK),
+    Abandoned(),
     Withdrawn(),
     delivered(2),
     TaskFailed(FAILURE),
@@ -120,6 +127,9 @@ LEGAL = {
     (Phase.SUBMITTING, Accepted): Phase.SUBMITTED,
     (Phase.SUBMITTING, Refused): Phase.REJECTED,
     (Phase.SUBMITTING, AnswerLost): Phase.IN_DOUBT,
+    (Phase.IN_DOUBT, Attached): Phase.SUBMITTED,
+    (Phase.ABANDONED, Attached): Phase.SUBMITTED,
+    (Phase.IN_DOUBT, Abandoned): Phase.ABANDONED,
     (Phase.SUBMITTED, Delivered): Phase.SUCCEEDED,
     (Phase.SUBMITTED, TaskFailed): Phase.FAILED,
     (Phase.SUCCEEDED, Delivered): Phase.SUCCEEDED,
@@ -129,7 +139,8 @@ LEGAL = {
     (Phase.STORED, LinksGone): Phase.STORED,
     (Phase.STORED, PictureStored): Phase.STORED,
 }
-ENDS = {Phase.REJECTED, Phase.FAILED, Phase.CANCELLED, Phase.IN_DOUBT}
+ENDS = {Phase.REJECTED, Phase.FAILED, Phase.CANCELLED}
+DOUBTS = {Phase.IN_DOUBT, Phase.ABANDONED}
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -147,8 +158,14 @@ def test_every_pair_of_phase_and_event(phase: Phase, event: Event) -> None:
 
 
 def test_ends_have_no_exit() -> None:
-    """From rejected, failed, cancelled and in doubt no event leads on."""
+    """From rejected, failed and cancelled no event leads on."""
     assert ENDS.isdisjoint(phase for phase, _ in LEGAL)
+
+
+def test_a_doubt_ends_by_a_decision_only() -> None:
+    """What is in doubt, or given up, is left by nothing but its task, found, or by giving it up."""
+    ways = {kind for phase, kind in LEGAL if phase in DOUBTS}
+    assert ways == {Attached, Abandoned}
 
 
 def test_sending() -> None:
@@ -173,6 +190,19 @@ def test_refused() -> None:
     assert after(*SENT, Refused(FAILURE)) == replace(
         INTENDED, phase=Phase.REJECTED, changed_at=NOW, failure=FAILURE
     )
+
+
+def test_attached() -> None:
+    """A task that was found stands where an answer would have put it; nobody knows since when."""
+    for before in (after(*LOST), after(*LOST, Abandoned())):
+        found = advance(before, Attached(TASK), NOW)
+        assert found == replace(before, phase=Phase.SUBMITTED, task_id=TASK)
+        assert found.submitted_at is None
+
+
+def test_abandoned() -> None:
+    """Giving up changes nothing but the phase: it was perhaps paid, and stays so."""
+    assert after(*LOST, Abandoned()) == replace(after(*LOST), phase=Phase.ABANDONED)
 
 
 def test_task_failed() -> None:
@@ -269,44 +299,63 @@ def test_key() -> None:
     assert replace(INTENDED, take=3).key == TakeKey(Fingerprint("f" * 64), 3)
 
 
-def test_counts_as_spent() -> None:
-    """Only what was surely not charged is free: refused before acceptance, or never sent."""
-    free = {phase for phase in Phase if phase not in COUNTS_AS_SPENT}
+@pytest.mark.parametrize("phase", Phase)
+def test_cost_without_a_word_of_the_provider(phase: Phase) -> None:
+    """Everything costs its estimate, but for what was surely not accepted: that costs nothing."""
+    free = phase in {Phase.REJECTED, Phase.CANCELLED}
+    assert after(*WAY_TO[phase]).cost == (NOTHING if free else INTENDED.price)
 
-    assert free == {Phase.REJECTED, Phase.CANCELLED}
+
+def test_cost_by_the_providers_word() -> None:
+    """What the provider says that it took counts, zero for a refund; silence changes nothing."""
+    less = MicroUsd(150_000)
+
+    assert after(*ACCEPTED, TaskFailed(FAILURE, NOTHING)).cost == NOTHING
+    assert after(*ACCEPTED, TaskFailed(FAILURE)).cost == INTENDED.price
+    assert after(*ACCEPTED, delivered(2, charged=less)).cost == less
+    assert after(*ACCEPTED, delivered(2, charged=less), delivered(2)).cost == less
 
 
-def test_permanent_failures() -> None:
-    """A request that would fail again is not bought again by itself; nor an unknown reason."""
-    assert {kind for kind in FailureKind if kind.is_permanent} == {
-        FailureKind.MODERATED,
-        FailureKind.BAD_REQUEST,
-        FailureKind.BAD_INPUT_PICTURE,
-        FailureKind.UNKNOWN,
-    }
+def test_cost_without_a_price() -> None:
+    """An unknown price stays unknown, until the provider names one or nothing was accepted."""
+    unpriced = replace(INTENDED, price=None)
+    sent = advance(unpriced, Sending(), NOW)
+
+    assert unpriced.cost is None
+    assert advance(sent, AnswerLost("no answer"), NOW).cost is None
+    assert advance(sent, Refused(FAILURE), NOW).cost == NOTHING
+
+
+def test_fruitless() -> None:
+    """Sent, perhaps paid, and without a picture: failed, in doubt, given up."""
+    fruitless = {phase for phase in Phase if after(*WAY_TO[phase]).is_fruitless}
+    assert fruitless == {Phase.FAILED, *DOUBTS}
 
 
 def test_failures_that_stop_a_provider() -> None:
-    """Without permission or credit no other request can succeed, and such causes pass."""
+    """Without permission or credit no other request can succeed; what a filter refused can."""
     stopping = {kind for kind in FailureKind if kind.stops_provider}
 
     assert stopping == {FailureKind.NOT_PERMITTED, FailureKind.OUT_OF_CREDIT}
-    assert not any(kind.is_permanent for kind in stopping)
+    assert not any(kind.is_moderated for kind in stopping)
 
 
 numbers = st.integers(1, 5)
+amounts = st.none() | st.sampled_from([0, 100_000, 200_000]).map(MicroUsd)
 any_event: st.SearchStrategy[Event] = st.one_of(
     st.just(Sending()),
     st.just(NotSent("no connection")),
     st.sampled_from(["task_1", "task_2"]).map(lambda task: Accepted(TaskId(task))),
     st.just(Refused(FAILURE)),
     st.just(AnswerLost("no answer")),
+    st.sampled_from(["task_1", "task_2"]).map(lambda task: Attached(TaskId(task))),
+    st.just(Abandoned()),
     st.just(Withdrawn()),
-    st.integers(0, 4).map(delivered),
-    st.just(TaskFailed(FAILURE)),
+    st.builds(delivered, st.integers(0, 4), st.none(), amounts),
+    st.builds(TaskFailed, st.just(FAILURE), amounts),
     numbers.map(stored),
 )
-usual = st.sampled_from([(), SENT, ACCEPTED, TWO_CAME, ALL_STORED])
+usual = st.sampled_from([(), SENT, LOST, ACCEPTED, TWO_CAME, ALL_STORED])
 histories = st.tuples(usual, st.lists(any_event, max_size=25)).map(
     lambda parts: [*parts[0], *parts[1]]
 )
@@ -344,6 +393,42 @@ def test_a_request_leaves_again_only_after_a_proof(events: list[Event]) -> None:
 
     for first, second in pairwise(sendings):
         assert kinds[first + 1 : second] == [NotSent]
+
+
+@given(histories)
+def test_at_most_one_submission_may_have_been_accepted(events: list[Event]) -> None:
+    """Whatever the answers were: of all requests that left, all but one are proven unaccepted."""
+    kinds = [type(event) for _, event, _ in legal_steps(events)]
+    proofs = kinds.count(NotSent) + kinds.count(Refused)
+
+    assert kinds.count(Sending) - proofs <= 1
+    assert kinds.count(Accepted) + kinds.count(AnswerLost) <= 1
+
+
+@given(histories)
+def test_terminal_phases_stay(events: list[Event]) -> None:
+    """An end is an end, a doubt ends by a decision, and giving up is never taken for a refusal."""
+    for before, event, afterwards in legal_steps(events):
+        assert before.phase not in ENDS
+        if before.phase in DOUBTS:
+            assert isinstance(event, Attached | Abandoned)
+            assert afterwards.cost == before.cost
+
+
+@given(histories)
+def test_money_is_only_forgotten_for_a_reason(events: list[Event]) -> None:
+    """A cost is the estimate, until a word of the provider or a proof of no acceptance changes it.
+
+    The provider's latest word counts, and what it never spoke of is never free.
+    """
+    said: MicroUsd | None = None
+    for _, event, afterwards in legal_steps(events):
+        if isinstance(event, Delivered | TaskFailed) and event.charged is not None:
+            said = event.charged
+        if isinstance(event, Refused | Withdrawn):
+            assert afterwards.cost == NOTHING
+        else:
+            assert afterwards.cost == (INTENDED.price if said is None else said)
 
 
 @given(histories)

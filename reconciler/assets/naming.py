@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from reconciler.ids import Address, CandidateNumber, Digest
+from reconciler.ids import Address, CandidateNumber, Digest, parts_of
 from reconciler.purchase import Candidate
 
 EXTENSIONS = MappingProxyType(
@@ -21,7 +21,6 @@ EXTENSIONS = MappingProxyType(
 """The media types that are kept, and how their files end."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
-_SEGMENT = re.compile(r"((?:[^.\[]|\[[^\]]*\]|\[)*)(?:\.|\Z)")
 _RATIO = re.compile(r"(?<=\d):(?=\d)")
 _END_SPACES = re.compile(r"\A +| +\Z")
 _READABLE = frozenset("_-=,[]+@.() ")
@@ -39,11 +38,7 @@ def view_path(
 
 def stem(address: Address) -> str:
     """Return the address as a path without extension: its parts are folders, the last a name."""
-    if "[" not in address:
-        parts: Iterable[str] = address.split(".")
-    else:
-        parts = (match[1] for match in _SEGMENT.finditer(address) if match.start() < len(address))
-    return "/".join(map(_safe, parts))
+    return "/".join(map(_safe, parts_of(address)))
 
 
 def file_of(name: str, extension: str, candidate: CandidateNumber | None) -> str:

@@ -80,17 +80,27 @@ def status_lines(status: Status, paint: Paint, *, show_all: bool) -> Iterator[st
     for action in status.plan.actions:
         state = state_of(action)
         note = f" ({action.note})" if action.note else ""
-        yield f"  {paint(f'{state:<15}', _TONES.get(state, Tone.FREE))} {action.address}" + paint(
-            f"  {action.reason}{note}", Tone.FAINT
-        )
+        price = f"  {format_price(action.price)}" if state is State.IN_DOUBT else ""
+        where = f"{paint(f'{state:<15}', _TONES.get(state, Tone.FREE))} {action.address}{price}"
+        yield f"  {where}" + paint(f"  {action.reason}{note}", Tone.FAINT)
     if show_all:
         for address in status.in_sync:
             yield f"  {paint(f'{State.IN_SYNC:<15}', Tone.FREE)} {address}"
     if status.plan.actions or (show_all and status.in_sync):
         yield ""
-    counts = [f"{number} {state}" for state, number in status.counts().most_common()]
+    counts = [
+        f"{number} {state}{_in_doubt(status) if state is State.IN_DOUBT else ''}"
+        for state, number in status.counts().most_common()
+    ]
     spent = format_usd(status.spent_this_month)
     yield f"{', '.join(counts) or 'No resources'}. Spent or reserved this month: {spent}."
+
+
+def _in_doubt(status: Status) -> str:
+    """Return what is perhaps paid, in brackets; unknown is never zero."""
+    unpriced = status.unpriced_doubts
+    known = format_usd(status.in_doubt_micro_usd)
+    return f" ({known} and {unpriced} at an unknown price)" if unpriced else f" ({known})"
 
 
 def status_json(status: Status) -> dict[str, Any]:
@@ -113,6 +123,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "counts": {state.name.lower(): number for state, number in status.counts().items()},
         "active_run": running and json.loads(json.dumps(asdict(running), default=str)),
         "spent_this_month_micro_usd": status.spent_this_month,
+        "in_doubt_micro_usd": status.in_doubt_micro_usd,
     }
 
 

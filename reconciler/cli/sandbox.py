@@ -49,6 +49,7 @@ def sandbox_command() -> None:
 @click.option(
     "--concurrent", type=click.IntRange(1), default=10, show_default=True, help="Over it: 429."
 )
+@click.option("--polls-count", is_flag=True, help="Status and balance are requests, too.")
 @click.option(
     "--long-side",
     type=click.IntRange(16, 4096),

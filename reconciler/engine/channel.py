@@ -8,16 +8,19 @@ that never has it.
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
 
 from reconciler.config import ServerErrors
-from reconciler.engine.pace import Pace, Slots, Trouble
+from reconciler.engine.backoff import LONGEST_PAUSE, wait_after
+from reconciler.engine.pace import InFlight, Leave, Rate, Slots
+from reconciler.engine.trouble import Trouble
+from reconciler.engine.turnstile import Turnstile
 from reconciler.ids import ProviderName, TaskId
-from reconciler.money import MicroUsd
+from reconciler.money import NOTHING, MicroUsd
 from reconciler.providers.protocol import (
     Cadence,
     Exchange,
@@ -31,7 +34,7 @@ from reconciler.providers.protocol import (
     TryAgain,
     Unknown,
 )
-from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused, TaskFailed
+from reconciler.purchase import Accepted, AnswerLost, Failure, NotSent, Refused, TaskFailed
 from reconciler.spec.request import Request
 
 _ANSWER_LIMIT = 4 * 1024 * 1024
@@ -57,8 +60,9 @@ class Manner:
 
     `first` and `interval` are polling times in seconds, None keeps the documented ones. `haste` > 1
     is the embedded sandbox's faster life: it divides every documented or configured time.
-    `polls_count`: status requests are requests among the `requests_per_minute`. `occupied` tasks
-    are in flight already, and nobody in this run waits for them.
+    `polls_count`: questions are requests among the `requests_per_minute`, too. `refunds_failures`:
+    a failed task costs nothing in the end. `occupied` tasks are in flight already, and nobody in
+    this run waits for them: they leave fewer of the `concurrent` places, but at least one.
     """
 
     requests_per_minute: float
@@ -85,8 +89,9 @@ class Channel:
     ) -> None:
         self.name = name
         self.adapter = adapter
-        self.pace = Pace(manner.requests_per_minute, manner.haste)
-        self.slots = Slots(manner.concurrent)
+        places = max(1, manner.concurrent - manner.occupied)
+        self.turnstile = Turnstile(Rate(manner.requests_per_minute, manner.haste), InFlight(places))
+        self.slots = Slots(places)
         self.haste = manner.haste
         self.halted: str | None = None
         self.sent = 0
@@ -97,7 +102,12 @@ class Channel:
     def halt(self, why: str) -> None:
         """Submit nothing more in this run; whoever waits for a turn learns it at once."""
         self.halted = why
-        self.pace.open()
+        self.turnstile.open()
+
+    def heed(self, failure: Failure) -> None:
+        """Halt when this failure says that no other submission can succeed either."""
+        if failure.kind.stops_provider:
+            self.halt(f"{self.name} refuses everything: {failure.code} {failure.message}")
 
     def served(self) -> None:
         """Note that a submission was accepted, or refused for what was in it."""
@@ -121,23 +131,63 @@ class Channel:
         """Submit once. Whatever is not proven to be refused or unsent is a lost answer."""
         self.sent += 1
         try:
-            return await self._converse(self.adapter.submit(order))
+            verdict = await self._converse(self.adapter.submit(order))
         except _NEVER_SENT as error:
             return NotSent(f"no connection to {self._client.base_url.host}: {_words(error)}")
         except _LOST as error:
             return AnswerLost(f"no answer: {_words(error)}")
+        doubts_trouble = self._manner.server_errors is ServerErrors.DOUBT
+        if doubts_trouble and isinstance(verdict, TryAgain) and not verdict.is_limit:
+            return AnswerLost(f"{verdict.detail}: a task may exist behind it")
+        return verdict
 
-    async def look(self, task_id: TaskId) -> Running | Finished | TaskFailed | Unknown | TryAgain:
-        """Poll once; a broken connection is nothing but a reason to ask again."""
-        try:
-            return await self._converse(self.adapter.poll(task_id))
-        except _LOST as error:
-            return TryAgain(f"no answer: {_words(error)}")
+    async def look(
+        self, task_id: TaskId, due: float | None = None
+    ) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+        """Poll once; a broken connection is nothing but a reason to ask again.
+
+        `due` is when this should have happened, by the loop's clock; None: now. Where polls count
+        among the requests, the most overdue one goes first.
+        """
+        answer = await self._ask(self.adapter.poll(task_id), due)
+        if isinstance(answer, TaskFailed) and answer.charged is None:
+            return replace(answer, charged=NOTHING if self._manner.refunds_failures else None)
+        return answer
 
     async def balance(self) -> MicroUsd | TryAgain:
         """Ask what is left on the account."""
+        return await self._ask(self.adapter.balance(), None)
+
+    async def _ask(self, exchange: Exchange[T], due: float | None) -> T | TryAgain:
+        """Ask what costs nothing, in turn where questions count."""
+        if not self._manner.polls_count:
+            return await self._question(exchange)
+        now = asyncio.get_running_loop().time()
+        leave = await self.turnstile.turn(now if due is None else due, submits=False)
+        answer: T | TryAgain | None = None
         try:
-            return await self._converse(self.adapter.balance())
+            answer = await self._question(exchange)
+            return answer
+        finally:
+            if leave is not None:
+                self._asked(leave, answer)
+
+    def _asked(self, leave: Leave, answer: object) -> None:
+        """Slow everybody down when the answer says that it was too much.
+
+        A very long pause is left to whoever asked: waiting for it together would take for ever.
+        """
+        is_refused = isinstance(answer, TryAgain) and answer.is_limit
+        if isinstance(answer, TryAgain) and is_refused:
+            named = answer.retry_after
+            pause = wait_after(1) / self.haste if named is None else named
+            if pause <= LONGEST_PAUSE:
+                self.turnstile.pause(pause, invites=named is not None)
+        self.turnstile.back(leave, is_refused=is_refused)
+
+    async def _question(self, exchange: Exchange[T]) -> T | TryAgain:
+        try:
+            return await self._converse(exchange)
         except _LOST as error:
             return TryAgain(f"no answer: {_words(error)}")
 

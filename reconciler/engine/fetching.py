@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from reconciler.engine.backoff import backoff
 from reconciler.engine.download import DownloadError, Obstacle, download
 from reconciler.engine.outcome import Ending
-from reconciler.engine.pace import backoff
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.purchase import Candidate, LinksGone, PictureStored, StoredPicture

@@ -4,16 +4,19 @@ The walk for `wait` and `fetch` is the one for `buy`; it only starts later. Noth
 in memory that a crash would lose.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.engine import buying, fetching, waiting
+from reconciler.engine.backoff import wait_after
 from reconciler.engine.buying import Intention, Sender
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending, Outcome
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import CandidateNumber
+from reconciler.money import NOTHING
 from reconciler.plan.actions import Action, Reason, Verb
 from reconciler.plan.offers import Offer, unoffered
 from reconciler.providers.protocol import Cadence, Finished, Lineage, Order, ParentTask
@@ -66,6 +69,8 @@ class Job:
         known = assignment.action.purchase
         going_on = assignment.action.verb is not Verb.BUY and known is not None
         self._tracked = Tracked(known, shop) if going_on and known else None
+        if going_on and known is not None and known.phase is Phase.SUBMITTED:
+            assignment.channel.turnstile.flight.resumed()
 
     @property
     def verb(self) -> Verb:
@@ -90,22 +95,62 @@ class Job:
         return cadence.usual if seen is None else (seen, seen)
 
     async def _walk(self, cadence: Cadence) -> None:
-        if self._tracked is None:
-            self._tracked = await self._buy()
-        tracked, channel = self._tracked, self._has.channel
-        if tracked.purchase.phase is Phase.SUBMITTED:
-            self._report_submitted(tracked.purchase)
-            if self.sender.is_last:
-                raise Unfinished(Ending.INTERRUPTED, _STOPPED)
-            await waiting.wait(tracked, channel, cadence, self._shop)
+        tracked = self._tracked or await self._buy(self._doubt())
+        await self._wait(tracked, cadence)
+        tries = 1
+        while self._is_bought_again(tracked.purchase):
+            await self._rest(tracked.purchase, wait_after(tries))
+            tracked = await self._buy(None)
+            await self._wait(tracked, cadence)
+            tries += 1
         self._task_ended()
         _check_success(tracked.purchase)
         self._shop.report(
             Kind.SUCCEEDED, tracked.purchase.address, pictures=len(tracked.purchase.candidates)
         )
         if self._must_fetch(tracked.purchase):
-            await fetching.fetch(tracked, self._shop, haste=channel.haste, renew=self._renew_links)
+            haste = self._has.channel.haste
+            await fetching.fetch(tracked, self._shop, haste=haste, renew=self._renew_links)
         self._show(tracked.purchase)
+
+    async def _wait(self, tracked: Tracked, cadence: Cadence) -> None:
+        """Wait for the task to end, if there is one; it holds a place in flight for so long."""
+        if tracked.purchase.phase is not Phase.SUBMITTED:
+            return
+        channel = self._has.channel
+        try:
+            self._report_submitted(tracked.purchase)
+            if self.sender.is_last:
+                raise Unfinished(Ending.INTERRUPTED, _STOPPED)
+            await waiting.wait(tracked, channel, cadence, self._shop)
+        finally:
+            channel.turnstile.task_ended()
+        if tracked.purchase.failure is not None:
+            channel.heed(tracked.purchase.failure)
+
+    def _is_bought_again(self, purchase: Purchase) -> bool:
+        """Whether a failed task cost nothing, and may be tried once more within what was planned.
+
+        Only what the plan said to buy is bought: a task that it merely waited for may have been
+        paid from another budget.
+        """
+        failure = purchase.failure
+        if purchase.phase is not Phase.FAILED or failure is None or self.verb is not Verb.BUY:
+            return False
+        is_refunded = purchase.cost == NOTHING and self._has.channel.halted is None
+        most = self._shop.policy.attempts_at(failure.kind)
+        return is_refunded and purchase.fruitless_before + 1 < most
+
+    async def _rest(self, failed: Purchase, wait: float) -> None:
+        seconds = wait / self._has.channel.haste
+        words = f"{failed.failure.code}: {failed.failure.message}" if failed.failure else ""
+        self._shop.report(
+            Kind.HELD_UP,
+            failed.address,
+            detail=f"{words} (it cost nothing, and is bought again)",
+            seconds=round(seconds, 1),
+        )
+        await asyncio.sleep(seconds)
 
     def _report_submitted(self, purchase: Purchase) -> None:
         self._shop.report(
@@ -129,10 +174,12 @@ class Job:
     def _cadence(self) -> Cadence:
         return self._has.channel.cadence(self._has.request, self._has.lineage)
 
-    async def _buy(self) -> Tracked:
+    async def _buy(self, instead_of: Purchase | None) -> Tracked:
         order, used = self._order()
-        wanted = Intention(self._intent(used), self._doubt())
-        return await buying.buy(wanted, order, self._has.channel, self._shop, self.sender)
+        wanted = Intention(self._intent(used), instead_of)
+        channel = self._has.channel
+        self._tracked = await buying.buy(wanted, order, channel, self._shop, self.sender)
+        return self._tracked
 
     def _doubt(self) -> Purchase | None:
         """Return the attempt in doubt that the plan says to buy once more."""
@@ -197,10 +244,10 @@ class Job:
 
     def interrupted(self) -> Outcome:
         """Return the outcome of a job that was stopped from outside."""
-        self._tracked = self._tracked or self.sender.tracked
-        doubtful = self._tracked is not None and self._tracked.purchase.phase is Phase.IN_DOUBT
-        ending = Ending.IN_DOUBT if doubtful else Ending.INTERRUPTED
-        return self._outcome(ending, _STOPPED)
+        self._tracked = self.sender.tracked or self._tracked
+        if self._tracked is not None and self._tracked.purchase.phase is Phase.IN_DOUBT:
+            return self._outcome(Ending.IN_DOUBT, _STOPPED, _resolve(self._tracked.purchase))
+        return self._outcome(Ending.INTERRUPTED, _STOPPED)
 
     def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
         purchase = self._tracked.purchase if self._tracked else None
@@ -213,6 +260,11 @@ def _covers(answer: Finished, purchase: Purchase) -> bool:
     return linked.issuperset(one.number for one in purchase.candidates if one.picture is None)
 
 
+def _resolve(purchase: Purchase) -> str:
+    command = f"`reconcile resolve {purchase.address}`"
+    return f"it is never sent again by itself; {command} shows what is known, and settles it"
+
+
 def _check_success(purchase: Purchase) -> None:
     """Raises Unfinished for a purchase that gives no picture in this run."""
     match purchase.phase:
@@ -220,7 +272,7 @@ def _check_success(purchase: Purchase) -> None:
             raise Unfinished(
                 Ending.IN_DOUBT,
                 "the request left and no usable answer came back: it may have been paid",
-                "it is never sent again by itself; look at the account's own list of tasks",
+                _resolve(purchase),
             )
         case Phase.REJECTED | Phase.FAILED:
             failure = purchase.failure

@@ -1,116 +1,163 @@
-"""How fast to go: submissions per minute, tasks in flight, and waits before trying again."""
+"""How fast to go, learned from an API's answers. Pure: moments are seconds of a clock that only
+goes forward, and every method is told what it says.
+"""
 
-import asyncio
-import random
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
 
 _MINUTE = 60.0
-_LONGEST_WAIT = 30.0
-_GROWING_TRIES = 3
+_DECREASE = 0.8
 
 
-class Pace:
-    """Lets at most `per_minute` callers pass in any minute; all of them wait while it is paused.
+@dataclass(eq=False, slots=True)
+class Leave:
+    """Permission for one request. `at` is when it was given, `back_at` when the answer was there.
 
-    `haste` divides every waiting time: the embedded sandbox lives faster than the wall clock.
+    `submits`: the request may make a task. `is_refused`: the answer was that we are too fast.
+    """
+
+    at: float
+    submits: bool
+    back_at: float = inf
+    is_refused: bool = False
+
+
+class Rate:
+    """How many requests may leave in a minute: `per_minute`, or fewer where the API allows fewer.
+
+    A request counts from the moment it leaves until a minute after its answer: whenever in between
+    the API has counted it, its own minute is over by then. What the API really allows is found from
+    its refusals: after one, somewhat less than what got through in the last minute, and evenly
+    spread. Each minute without a refusal adds one, then two, four and so on, up to `per_minute`.
+    `haste` > 1 makes the minute shorter; less than one request a minute makes it longer.
     """
 
     def __init__(self, per_minute: float, haste: float = 1.0) -> None:
-        self._most = max(1, int(per_minute))
-        self._window = _MINUTE * max(1.0, 1 / per_minute) / haste  # half a request: one in two
-        self._passed: deque[float] = deque()
-        self._paused_until = 0.0
-        self._door = asyncio.Lock()
-        self._opened = asyncio.Event()
+        self.ceiling = float(max(1, int(per_minute)))
+        self.allowed = self.ceiling
+        self._window = _MINUTE * max(1.0, 1 / per_minute) / haste
+        self._out: set[Leave] = set()
+        self._back: deque[Leave] = deque()
+        self._last_left = self._paused_until = self._limited_at = self._quiet_since = -inf
+        self._step = 1.0
+        self._is_invited = False
 
-    async def turn(self) -> None:
-        """Return when the caller may send one request, or when nobody has to wait any more."""
-        async with self._door:  # first come, first served
-            while not self._opened.is_set() and (delay := self._delay()) > 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(delay):
-                        await self._opened.wait()
-            self._passed.append(_now())
+    def delay(self, now: float) -> float:
+        """Return the seconds until one more may leave; infinite: not before another is back."""
+        self._settle(now)
+        free = max(self._paused_until, self._free_at(self.ceiling, self._back))
+        if self.allowed < self.ceiling and not self._is_invited:
+            through = [one for one in self._back if not one.is_refused]
+            spread = self._last_left + self._window / self.allowed
+            free = max(free, spread, self._free_at(self.allowed, through))
+        return max(0.0, free - now)
 
-    def open(self) -> None:
-        """Let everybody pass from now on: nobody who comes through will send anything."""
-        self._opened.set()
+    def leave(self, now: float, *, submits: bool) -> Leave:
+        """Count a request that leaves now; the caller has asked for the delay."""
+        one = Leave(now, submits)
+        self._out.add(one)
+        self._last_left = now
+        self._is_invited = False
+        return one
 
-    def pause(self, seconds: float) -> None:
-        """Let nobody pass for so long: the API said that it is too much."""
-        self._paused_until = max(self._paused_until, _now() + seconds)
+    def back(self, now: float, one: Leave, *, is_refused: bool) -> None:
+        """Hear how a request was answered, or that no answer came."""
+        self._settle(now)
+        self._out.discard(one)
+        one.back_at, one.is_refused = now, is_refused
+        self._back.append(one)
+        is_news = one.at >= self._limited_at
+        if is_refused:
+            self._limited(now, is_news=is_news)
+        elif not is_news:  # it got through after all, side by side with the one that did not
+            self.allowed = min(self.ceiling, self.allowed + _DECREASE)
 
-    def _delay(self) -> float:
-        now = _now()
-        while self._passed and self._passed[0] + self._window <= now:
-            self._passed.popleft()
-        full = len(self._passed) >= self._most
-        next_free = self._passed[0] + self._window if full else now
-        return max(next_free, self._paused_until) - now
+    def unused(self, one: Leave) -> None:
+        """Take a permission back: nothing was sent."""
+        self._out.discard(one)
+
+    def pause(self, now: float, seconds: float, *, invites: bool = False) -> None:
+        """Let nobody leave for so long.
+
+        `invites`: the API itself named the time. Then it knows best, and one may come when it is
+        over, whatever was learned before.
+        """
+        self._paused_until = max(self._paused_until, now + seconds)
+        self._is_invited = self._is_invited or invites
+
+    def _limited(self, now: float, *, is_news: bool) -> None:
+        self._quiet_since, self._step = now, 1.0
+        if is_news:
+            self._limited_at = now
+            through = sum(not one.is_refused for one in self._back)
+            self.allowed = max(1.0, min(self.allowed, _DECREASE * through))
+
+    def _settle(self, now: float) -> None:
+        """Forget what is over, and trust more after each quiet minute."""
+        while self._back and self._back[0].back_at + self._window <= now:
+            self._back.popleft()
+        while self.allowed < self.ceiling and self._quiet_since + self._window <= now:
+            self.allowed = min(self.ceiling, self.allowed + self._step)
+            self._step *= 2
+            self._quiet_since += self._window
+
+    def _free_at(self, most: float, counted: "deque[Leave] | list[Leave]") -> float:
+        """Return when one more is within `most`, of which these count beside those under way."""
+        surplus = len(self._out) + len(counted) - int(most)
+        if surplus < 0:
+            return -inf
+        return counted[surplus].back_at + self._window if surplus < len(counted) else inf
+
+
+class InFlight:
+    """How many tasks an API works on for us at once: at most `most`, or fewer where it says so.
+
+    When it refuses while so many are unfinished, no more than these are tried, and at least one;
+    each one that it accepts after that raises the number a little.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = float(max(1, most))
+        self.allowed = self.most
+        self.tasks = 0
+        self.sending = 0
+
+    def has_room(self) -> bool:
+        """Whether one more submission may leave."""
+        return self.tasks + self.sending < int(self.allowed)
+
+    def accepted(self) -> None:
+        """Count a task, and trust more."""
+        self.tasks += 1
+        self.allowed = min(self.most, self.allowed + 1 / int(self.allowed))
+
+    def resumed(self) -> None:
+        """Count a task that an earlier run has left."""
+        self.tasks += 1
+
+    def ended(self) -> None:
+        """Count a task no more: it ended, or nobody waits for it now."""
+        self.tasks -= 1
+
+    def limited(self) -> None:
+        """Hear that it was too much."""
+        self.allowed = max(1.0, min(self.allowed, float(self.tasks)))
 
 
 class Slots:
-    """How many tasks may be unfinished at the provider at once."""
+    """How many jobs may work towards a task, or wait for one, at once.
+
+    Tasks that an earlier run has left are waited for in any case: then fewer than none are free.
+    """
 
     def __init__(self, size: int) -> None:
-        self.free = size
+        self.free = max(1, size)
 
     def take(self) -> None:
-        """Occupy one slot; the caller has looked at `free`."""
+        """Occupy one slot; who buys has looked at `free`."""
         self.free -= 1
 
     def give_back(self) -> None:
         """Free one slot."""
         self.free += 1
-
-
-class Trouble:
-    """How often in a row an API could serve nobody. A round is what was under way together.
-
-    Ten tries that fail side by side are one sign of trouble, not ten; and trouble that only one
-    picture meets is that picture's own. `most` rounds are too many.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.rounds = 0
-        self._round_ends = 0
-        self._met_by: set[str] = set()
-
-    def met(self, by: str, nth: int, latest: int) -> None:
-        """Count a try that failed: the nth that was sent, while `latest` have been sent by now."""
-        self._met_by.add(by)
-        if nth > self._round_ends:
-            self.rounds += 1
-            self._round_ends = latest
-
-    def is_general(self) -> bool:
-        """Whether it has lasted too long, and not for one picture only."""
-        return self.rounds >= self.most and len(self._met_by) > 1
-
-    def over(self) -> None:
-        """Start anew: somebody was served."""
-        self.rounds = 0
-        self._met_by.clear()
-
-
-def backoff(tries: int) -> Iterator[float]:
-    """Yield the waits in seconds between `tries` attempts: 1, 4, 16, 30, 30, up to 25 % longer."""
-    return map(wait_after, range(1, tries))
-
-
-def wait_after(tries: int) -> float:
-    """Return the wait in seconds after so many attempts have failed."""
-    grown = 4.0 ** min(tries - 1, _GROWING_TRIES)
-    return min(grown, _LONGEST_WAIT) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
-
-
-def jittered(interval: tuple[float, float]) -> float:
-    """Return a wait between the two, so that many tasks do not ask in step."""
-    return random.uniform(*interval)  # noqa: S311 - jitter, no secret
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

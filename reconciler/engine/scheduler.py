@@ -6,8 +6,10 @@ depends on it; only a broken disk, or the person at the keyboard, ends the run.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from reconciler.engine.board import Board
+from reconciler.engine.clock import never_back
 from reconciler.engine.job import Assignment, Job
 from reconciler.engine.outcome import Ending, Outcome, RunResult
 from reconciler.engine.progress import Kind
@@ -31,6 +33,7 @@ async def run_plan(
     plan: Plan, resources: Mapping[Address, Resource], shop: Workshop, stop: asyncio.Event
 ) -> RunResult:
     """Carry out the plan's work. Raises StateError and AssetError after everything has stopped."""
+    shop = replace(shop, now=never_back(shop.now))
     return await _Run(plan, resources, shop, stop).loop()
 
 
@@ -84,7 +87,7 @@ class _Run:
                 self._begin(action)
 
     def _has_room(self, action: Action) -> bool:
-        if action.verb in (Verb.BUY, Verb.WAIT):
+        if action.verb is Verb.BUY:
             return self._shop.channels[_provider(action)].slots.free > 0
         if action.verb is Verb.FETCH:
             return sum(job.verb is Verb.FETCH for job in self._running.values()) < _FETCHES

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from reconciler.engine.backoff import backoff, jittered
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
-from reconciler.engine.pace import backoff, jittered
 from reconciler.engine.progress import Kind
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import TaskId
@@ -35,13 +35,14 @@ async def wait(tracked: Tracked, channel: Channel, cadence: Cadence, shop: Works
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _PATIENCE / channel.haste
     watch = _Watch(channel, cadence, shop, purchase)
-    await asyncio.sleep(_until_first_poll(purchase, cadence, shop.now()))
-    while loop.time() < deadline:
-        event = await watch.ask(purchase.task_id)
+    due = loop.time() + _until_first_poll(purchase, cadence, shop.now())
+    while due < deadline:
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        event = await watch.ask(purchase.task_id, due)
         if event is not None:
             tracked.record(event)
             return
-        await asyncio.sleep(watch.pause)
+        due = loop.time() + watch.pause
     raise Unfinished(
         Ending.STILL_RUNNING,
         f"task {purchase.task_id} is not finished",
@@ -50,9 +51,15 @@ async def wait(tracked: Tracked, channel: Channel, cadence: Cadence, shop: Works
 
 
 def _until_first_poll(purchase: Purchase, cadence: Cadence, now: datetime) -> float:
-    """Return seconds; a task that was left in flight long ago is asked at once."""
-    age = (now - (purchase.submitted_at or now)).total_seconds()
-    return max(0.0, cadence.first - max(0.0, age))
+    """Return seconds, negative for a task whose first question is overdue.
+
+    A task that somebody found behind a lost answer has no time of submission, and is overdue. A
+    clock that was set back cannot make anybody wait for longer than the documented time.
+    """
+    if purchase.submitted_at is None:
+        return 0.0
+    age = (now - purchase.submitted_at).total_seconds()
+    return cadence.first - max(0.0, age)
 
 
 def delivered(answer: Finished, channel: Channel, now: datetime) -> Delivered:
@@ -77,9 +84,9 @@ class _Watch:
         self._unknown = 0
         self._troubles: Iterator[float] = backoff(_TROUBLED_TRIES)
 
-    async def ask(self, task_id: TaskId) -> Event | None:
-        """Poll once; return the event that ends the wait, or None."""
-        answer = await self._channel.look(task_id)
+    async def ask(self, task_id: TaskId, due: float) -> Event | None:
+        """Poll once, as was due then; return the event that ends the wait, or None."""
+        answer = await self._channel.look(task_id, due)
         self.pause = jittered(self._cadence.interval)
         match answer:
             case Finished(urls=urls) if not any(urls):

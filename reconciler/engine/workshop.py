@@ -14,6 +14,7 @@ from reconciler.engine.outcome import Ending
 from reconciler.engine.progress import Happening, Kind, Reporter
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.ids import Address, IntentId, ProviderName, RunId
+from reconciler.policy import CAREFUL, Policy
 from reconciler.purchase import Accepted, Event, Purchase
 from reconciler.spec.request import Request
 from reconciler.spec.resource import Resource
@@ -34,7 +35,8 @@ class Display(Protocol):
 class Workshop:
     """The tools of one run.
 
-    `files` downloads results and knows no key; `usual_seconds` tells how long such tasks took here.
+    `files` downloads results and knows no key; `usual_seconds` tells how long such tasks took here;
+    `policy` says which refunded failures are bought again.
     """
 
     run: RunId
@@ -49,6 +51,7 @@ class Workshop:
     now: Callable[[], datetime]
     new_intent: Callable[[], IntentId]
     usual_seconds: Callable[[ProviderName, Request], float | None] = lambda _name, _request: None
+    policy: Policy = CAREFUL
 
     def report(self, kind: Kind, address: Address, **data: Any) -> None:
         """Tell the observer."""
@@ -119,5 +122,6 @@ def _unrecorded(purchase: Purchase, event: Accepted, error: StateError) -> Unrec
     return UnrecordedError(
         f"{purchase.address} was bought, but its task id could not be written down",
         details=(f"task id: {event.task_id}", error.summary, *error.details),
-        hint=f"keep that task id; {error.hint or 'then repair the state'}",
+        hint=f"keep that task id; {error.hint or 'repair the state'}; then run "
+        f"`reconcile resolve {purchase.address} --attach {event.task_id}`",
     )

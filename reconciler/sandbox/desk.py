@@ -50,8 +50,13 @@ class Desk:
             raise RefusalError(401, "Unauthorized: missing or invalid API key")
         return account_of(key)
 
-    def admit(self, account: str) -> None:
-        """Count a submission against the limit per minute. Raises RefusalError 429."""
+    def admit(self, account: str, *, asks: bool = False) -> None:
+        """Count a request against the limit per minute. Raises RefusalError 429.
+
+        `asks`: it is no submission, and counts where the settings say so.
+        """
+        if asks and not self.settings.polls_count:
+            return
         limit, window = self.settings.requests_per_minute, 60 / self.settings.speed
         self.visits.admit(account, self.now, limit, window)
 

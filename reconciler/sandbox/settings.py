@@ -19,6 +19,8 @@ class SandboxSettings:
     `speed`: task durations, the per-minute window and callback delays are divided by this.
     `long_side`: pixels of a generated picture's longer side; upscales multiply it.
     `requests_per_minute`, `concurrent`: submissions and unfinished tasks per key; None: no limit.
+    `polls_count`: status and balance questions count among the requests, too.
+        Source: APIXO facts, section 12 (whether they do is undocumented).
     `api_key`: the only key that is accepted; None: every non-empty one is.
     `balance`: opening balance of each key's account.
     `link_lifetime`: how long a finished picture can be downloaded; not divided by `speed`.
@@ -34,6 +36,7 @@ class SandboxSettings:
     long_side: int = 1024
     requests_per_minute: int | None = 60
     concurrent: int | None = 10
+    polls_count: bool = False
     api_key: str | None = None
     balance: MicroUsd = _OPENING_BALANCE
     link_lifetime: timedelta = timedelta(hours=24)

@@ -36,9 +36,9 @@ class Visits:
         return {place.value: counted.get(place.value, 0) for place in Place}
 
     def admit(self, account: str, now: float, limit: int | None, window: float) -> None:
-        """Let a submission in. Raises RefusalError 429 after `limit` of them in `window` seconds.
+        """Let a request in. Raises RefusalError 429 after `limit` of them in `window` seconds.
 
-        Submissions that are refused elsewhere count too. No header says how long to wait: none is
+        Requests that are refused elsewhere count too. No header says how long to wait: none is
         documented. Source: APIXO facts, section 12.
         """
         if limit is None:

@@ -90,6 +90,13 @@ class Archive:
         """Return every reading of an account, the oldest first."""
         return self._source.ask(spending.balances)
 
+    def spent_between(self, first: BalanceRecord, last: BalanceRecord) -> MicroUsd:
+        """Return what was booked for an account between two readings of it."""
+        provider, after, until = first.provider, first.ledger_seq, last.ledger_seq
+        return self._source.ask(
+            lambda connection: spending.of_account(connection, provider, after, until)
+        )
+
     def balance_before(self, purchase: Purchase) -> BalanceRecord | None:
         """Return the last reading of its account before a purchase was booked."""
         provider, intent = purchase.provider, purchase.id
@@ -122,6 +129,7 @@ class Archive:
     def last_seq(self) -> int:
         """Return the newest event's number, 0 before the first.
 
-        Every change writes an event: as long as this number stays, so does everything else.
+        Every change writes an event, but the reading of an account: as long as this number stays,
+        so does everything else.
         """
         return self._source.ask(reading.last_seq)

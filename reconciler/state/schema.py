@@ -135,11 +135,38 @@ _RUNS = Step(
     ),
 )
 
+
+def _append_only(table: str, refusal: str) -> tuple[str, ...]:
+    """Return triggers that refuse every change of a table but a new row at its end."""
+    body = f"BEGIN SELECT RAISE (ABORT, '{refusal}'); END"
+    return (
+        f"CREATE TRIGGER {table}_stays BEFORE DELETE ON {table} {body}",
+        f"CREATE TRIGGER {table}_does_not_change BEFORE UPDATE ON {table} {body}",
+        _never_replaced(table, refusal),
+    )
+
+
+def _never_replaced(table: str, refusal: str) -> str:
+    """INSERT OR REPLACE deletes, too, and asks no DELETE trigger unless the connection says so."""
+    return f"""
+        CREATE TRIGGER {table}_is_not_replaced BEFORE INSERT ON {table}
+        WHEN EXISTS (SELECT 1 FROM {table} WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE (ABORT, '{refusal}'); END
+    """  # noqa: S608 - our own names
+
+
 _LEDGER = Step(
     "0005-ledger",
     (
         "ALTER TABLE purchases ADD COLUMN charged_micro_usd INTEGER",
         "ALTER TABLE purchases ADD COLUMN fruitless_before INTEGER NOT NULL DEFAULT 0",
+        """
+        UPDATE purchases SET fruitless_before = (
+            SELECT count(*) FROM purchases earlier
+            WHERE earlier.fingerprint = purchases.fingerprint AND earlier.take = purchases.take
+            AND earlier.attempt < purchases.attempt AND earlier.phase IN ('failed', 'in_doubt')
+        ) WHERE attempt > 1
+        """,
         """
         CREATE TABLE ledger (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -157,28 +184,22 @@ _LEDGER = Step(
         """
         INSERT INTO ledger (at, booked_at, run, intent, address, image, provider, kind,
             amount_micro_usd)
-        SELECT created_at, created_at, run, id, address, image_of(address), provider, 'reserved',
+        SELECT created_at, created_at, run, id, address, image_of(address), provider,
+            iif(run IS NULL, 'adopted', 'reserved'),
             price_micro_usd FROM purchases ORDER BY key
         """,
         """
         INSERT INTO ledger (at, booked_at, run, intent, address, image, provider, kind,
             amount_micro_usd)
         SELECT changed_at, created_at, run, id, address, image_of(address), provider, 'released',
-            -price_micro_usd FROM purchases
+            -coalesce(price_micro_usd, 0) FROM purchases
         WHERE phase IN ('rejected', 'cancelled') ORDER BY key
         """,
         "CREATE INDEX ledger_time ON ledger (booked_at, amount_micro_usd)",
         "CREATE INDEX ledger_run ON ledger (run, amount_micro_usd)",
         "CREATE INDEX ledger_image ON ledger (image, amount_micro_usd)",
         "CREATE INDEX ledger_intent ON ledger (intent, kind, amount_micro_usd)",
-        """
-        CREATE TRIGGER ledger_stays BEFORE DELETE ON ledger
-        BEGIN SELECT RAISE (ABORT, 'the ledger is append-only'); END
-        """,
-        """
-        CREATE TRIGGER ledger_does_not_change BEFORE UPDATE ON ledger
-        BEGIN SELECT RAISE (ABORT, 'the ledger is append-only'); END
-        """,
+        *_append_only("ledger", "the ledger is append-only"),
         """
         CREATE TABLE balances (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -190,6 +211,8 @@ _LEDGER = Step(
         ) STRICT
         """,
         "CREATE INDEX balances_provider ON balances (provider, seq)",
+        *_append_only("balances", "readings of accounts are append-only"),
+        _never_replaced("events", "the history is append-only"),
         "DROP INDEX purchases_spending",
     ),
 )

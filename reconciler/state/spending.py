@@ -38,23 +38,41 @@ def _one(connection: sqlite3.Connection, question: str, value: str) -> MicroUsd:
 
 
 def sums(connection: sqlite3.Connection) -> tuple[Sum, ...]:
-    """Return the whole ledger, summed by address, provider, day and standing."""
+    """Return the whole ledger, summed by address, provider, day and standing.
+
+    A price that was unknown at first is none any more once the provider has named it, or once it is
+    clear that nothing was accepted.
+    """
     rows = connection.execute(
         "SELECT p.address, p.provider, substr(p.created_at, 1, 10), p.phase,"
         " p.charged_micro_usd IS NOT NULL, coalesce(sum(l.amount), 0), count(*),"
-        " sum(l.is_unknown), -coalesce(sum(l.refunded), 0)"
+        " sum(coalesce(p.price_micro_usd, p.charged_micro_usd) IS NULL"
+        "  AND p.phase NOT IN ('rejected', 'cancelled')), -coalesce(sum(l.refunded), 0)"
         " FROM purchases p JOIN ("
         "  SELECT intent, sum(amount_micro_usd) AS amount,"
-        "  max(amount_micro_usd IS NULL) AS is_unknown,"
         "  sum(amount_micro_usd) FILTER (WHERE kind = ?) AS refunded"
         "  FROM ledger GROUP BY intent) l ON l.intent = p.id"
-        " GROUP BY 1, 2, 3, 4, 5 ORDER BY 3, 1, 2, 4, 5",
+        " GROUP BY 3, 1, 2, 4, 5 ORDER BY 3, 1, 2, 4, 5",
         (EntryKind.REFUNDED,),
     )
     return tuple(
         Sum(address, provider, day, Phase(phase), bool(is_reported), amount, tasks, unknown, back)
         for address, provider, day, phase, is_reported, amount, tasks, unknown, back in rows
     )
+
+
+def of_account(
+    connection: sqlite3.Connection, provider: ProviderName, after: int, until: int
+) -> MicroUsd:
+    """Return what the entries after one number, up to another, add up to at one provider.
+
+    What was taken over from elsewhere was paid at another time, so it is left out.
+    """
+    (total,) = connection.execute(
+        f"{_SUM} seq > ? AND seq <= ? AND provider = ? AND kind <> ?",
+        (after, until, provider, EntryKind.ADOPTED),
+    ).fetchone()
+    return MicroUsd(total)
 
 
 def last_entry(connection: sqlite3.Connection) -> int:

@@ -125,7 +125,7 @@ def test_item_4_killed_while_the_answer_is_held_back(project: Project, shop: Sho
         "\nPlan: 0 tasks to buy; 1 resolve, 1 blocked, 3 in sync.\n"
     )
     status = project("status").exits(0).out
-    assert "in doubt        owl  in doubt: perhaps paid" in status
+    assert "in doubt        owl  $0.20  in doubt: perhaps paid" in status
     assert normal(project("plan", "--detailed-exitcode").exits(7).out) == normal(third.out)
 
 

@@ -11,35 +11,38 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 import httpx
+from engine_wire import Visit, WatchedRegister, Wire
+from mortal import MortalObjects, MortalStore
 from virtual_time import Fate, VirtualLoop
 
 from reconciler.assets.objects import ObjectStore
 from reconciler.assets.views import Views
 from reconciler.config import ViewMode
 from reconciler.display import ViewDisplay
+from reconciler.engine.balances import note_balances
 from reconciler.engine.channel import Channel, Manner
 from reconciler.engine.outcome import Ending, Outcome, RunResult
 from reconciler.engine.progress import Happening
 from reconciler.engine.scheduler import run_plan
 from reconciler.engine.workshop import Workshop
-from reconciler.ids import Address, CandidateNumber, Digest, IntentId, ProviderName, RunId
-from reconciler.plan.actions import Action, Plan
+from reconciler.ids import Address, CandidateNumber, IntentId, ProviderName, RunId
+from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.pricing import Seller
 from reconciler.plan.select import Selection
+from reconciler.policy import CAREFUL, Policy
 from reconciler.providers import PROVIDERS
-from reconciler.purchase import Event, Phase, Purchase
+from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox import Fault, Sandbox, SandboxSettings, desk
 from reconciler.sandbox.faults import Action as Misdeed
 from reconciler.sandbox.faults import Place
@@ -112,109 +115,6 @@ def _resource(address: str, request: Request, parent: Parent | None, **rest: Any
     )
 
 
-@dataclass(slots=True)
-class Visit:
-    """One request as the network saw it. `about` is a prompt, a task id or a path.
-
-    `is_clear`: an answer came through whole, or nobody was there to send anything to.
-    """
-
-    at: float
-    method: str
-    about: str
-    is_clear: bool = False
-
-
-class Wire(httpx.AsyncBaseTransport):
-    """The network to the sandbox: each way takes a while, and time-outs count."""
-
-    def __init__(self, world: "World", fate: Fate) -> None:
-        self._world = world
-        self._fate = fate
-        self._sandbox = httpx.ASGITransport(world.sandbox.app)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry one request over and its answer back."""
-        self._fate.step("before_request")
-        visit = Visit(self._world.seconds(), request.method, _about(request))
-        self._world.visits.append(visit)
-        if self._world.refuses(request):
-            visit.is_clear = True
-            raise httpx.ConnectError("connection refused", request=request)
-        try:
-            async with asyncio.timeout(request.extensions["timeout"]["read"]):
-                await asyncio.sleep(self._world.latency)
-                self._fate.live()
-                response = await self._sandbox.handle_async_request(request)
-                await asyncio.sleep(self._world.latency)
-        except TimeoutError:
-            raise httpx.ReadTimeout("read timed out", request=request) from None
-        self._fate.step("after_request")
-        visit.is_clear = request.method == "GET" or _is_clear(response, await response.aread())
-        return response
-
-
-def _is_clear(response: httpx.Response, body: bytes) -> bool:
-    """Whether this tells beyond doubt if something was accepted; see docs/decisions/0002."""
-    if response.status_code in (200, 500, 503):
-        return b'"code":' in body
-    return response.status_code < 500 and response.status_code != 408
-
-
-def _about(request: httpx.Request) -> str:
-    if request.method == "POST":
-        asked = json.loads(request.content)["input"]
-        return str(asked.get("prompt") or asked.get("remixPrompt") or asked["mode"])
-    task_ids = parse_qs(request.url.query.decode()).get("taskId", [request.url.path])
-    return task_ids[0]
-
-
-class MortalStore(Store):
-    """The store of a process that may die at any write: right before it, or right after."""
-
-    fate: Fate
-
-    def intend(
-        self,
-        purchase: Purchase,
-        limits: Limits,
-        run: RunId,
-        *,
-        instead_of: Purchase | None = None,
-    ) -> None:
-        """Write, or die."""
-        with self._mortal():
-            super().intend(purchase, limits, run, instead_of=instead_of)
-
-    def record(self, before: Purchase, event: Event, now: datetime, run: RunId) -> Purchase:
-        """Write, or die."""
-        with self._mortal():
-            return super().record(before, event, now, run)
-
-    def set_view(self, *views: ViewRecord, now: datetime, run: RunId) -> None:
-        """Write, or die."""
-        with self._mortal():
-            super().set_view(*views, now=now, run=run)
-
-    @contextmanager
-    def _mortal(self) -> Iterator[None]:
-        self.fate.step("before_commit")
-        yield
-        self.fate.commits += 1
-        self.fate.step("after_commit")
-
-
-class MortalObjects(ObjectStore):
-    """The objects of a process that may die: it keeps nothing more after that."""
-
-    fate: Fate
-
-    def keep(self, part: Path, digest: Digest) -> None:
-        """Keep, unless dead."""
-        self.fate.live()
-        super().keep(part, digest)
-
-
 class Diary:
     """A reporter that remembers everything, with the virtual time."""
 
@@ -270,28 +170,38 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How one run is to be made; `stop_at` is when Ctrl-C comes, in seconds after the start."""
+    """How one run is to be made; `stop_at` is when Ctrl-C comes, in seconds after the start.
+
+    `meanwhile` is what happens to the world during the run, each after so many seconds.
+    """
 
     stop_at: float | None = None
     fate: Fate = field(default_factory=Fate)
     retry_failed: bool = False
     limits: Limits = UNLIMITED
+    meanwhile: tuple[tuple[float, Callable[[], None]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the engine works with; a test may give it parts that break, or that are careless."""
+    """What the engine works with; a test may give it parts that break, or that are careless.
+
+    `policy`: what the engine follows instead of the world's.
+    """
 
     store: type[MortalStore] = MortalStore
     objects: type[MortalObjects] = MortalObjects
     channel: type[Channel] = Channel
+    policy: Policy | None = None
 
 
 class World:
     """A project folder, an account at the sandbox, and the time: what a run leaves behind.
 
     `latency` is the network's, in seconds each way; `refuses` says which requests find nobody;
-    `clock_error` is how far the engine's clock is ahead of the sandbox's.
+    `clock_error` is how far the engine's clock is ahead of the sandbox's; `asleep` are the seconds
+    that passed for everybody while the machine slept, and no timer of it ran. `reads_balances`:
+    whether runs that buy ask what the account holds, before and after. `runs` counts runs.
     """
 
     def __init__(
@@ -299,6 +209,7 @@ class World:
         folder: Path,
         *resources: Resource,
         manner: Manner = PLENTY,
+        policy: Policy = CAREFUL,
         parts: Parts = Parts(),
         **settings: Any,
     ) -> None:
@@ -306,8 +217,11 @@ class World:
         self._move_to_memory()
         self.resources = {one.address: one for one in resources}
         self.manner = manner
+        self.policy = policy
         self.latency = 0.05
         self.clock_error = 0.0
+        self.asleep = 0.0
+        self.reads_balances = False
         self.thread_seconds = 0.01
         self.timeout = httpx.Timeout(60.0)
         self.visits: list[Visit] = []
@@ -315,7 +229,7 @@ class World:
         self._parts = parts
         self._elapsed = 0.0
         self._loop: VirtualLoop | None = None
-        self._runs = itertools.count(1)
+        self.runs = 0
         self._intents = itertools.count(1)
         usual = {"requests_per_minute": None, "concurrent": None, "long_side": 16}
         self.sandbox = Sandbox(
@@ -323,6 +237,8 @@ class World:
                 database=folder / "sandbox.db", clock=self.clock, **{**usual, **settings}
             )
         )
+        office = self.sandbox._desk
+        office.tasks = WatchedRegister(office.database, office.ledger, office.settings)
 
     def _move_to_memory(self) -> None:
         """Let the folder lie in memory as long as this world lives, where the system has room.
@@ -345,11 +261,11 @@ class World:
 
     def now(self) -> datetime:
         """Return the moment by the engine's clock."""
-        return START + timedelta(seconds=self.seconds() + self.clock_error)
+        return START + timedelta(seconds=self.seconds() + self.asleep + self.clock_error)
 
     def clock(self) -> float:
         """Return the moment by the sandbox's clock, as epoch seconds."""
-        return START.timestamp() + self.seconds()
+        return START.timestamp() + self.seconds() + self.asleep
 
     def sleep(self, seconds: float) -> None:
         """Let time pass while nobody works."""
@@ -370,7 +286,8 @@ class World:
 
     def run(self, wish: Wish) -> Run:
         """Do the same, as wished."""
-        run = RunId(f"run-{next(self._runs)}")
+        self.runs += 1
+        run = RunId(f"run-{self.runs}")
         with self._parts.store.open(self.folder / "state.db") as store:
             store.fate = wish.fate
             doubtful = tuple(store.recover(run, self.now()))
@@ -456,7 +373,14 @@ class World:
             foreign_files=differences.foreign,
         )
         sellers = {name: Seller(PROVIDERS["apixo"], {}) for name in (APIXO, OTHER)}
-        return make_plan(self.resources, owned, sellers, Selection(), retry_failed=retry_failed)
+        return make_plan(
+            self.resources,
+            owned,
+            sellers,
+            Selection(),
+            policy=self._parts.policy or self.policy,
+            retry_failed=retry_failed,
+        )
 
     def _views(self, objects: ObjectStore) -> Views:
         return Views(self.folder / "assets", objects, ViewMode.LINK)
@@ -470,14 +394,19 @@ class World:
         doubtful: tuple[Purchase, ...],
     ) -> Run:
         began, diary = self._elapsed, Diary(self.seconds)
-        loop = self._loop = VirtualLoop(began, self.thread_seconds)
+        loop = self._loop = VirtualLoop(began, self.thread_seconds, wish.fate)
 
         async def work() -> Run:
-            stop = asyncio.Event()
+            stop, loop.main = asyncio.Event(), asyncio.current_task()
             _at(wish.stop_at, stop.set)
-            _at(wish.fate.at, _killer(wish.fate))
+            _at(wish.fate.at, loop.kill)
+            for seconds, happens in wish.meanwhile:
+                _at(seconds, happens)
             async with self._shop(run, store, diary, wish) as shop:
+                await self._note_balances(plan, shop, stop)
                 result = await run_plan(plan, self.resources, shop, stop)
+                if result.bought() and not result.interrupted:
+                    await self._note_balances(plan, shop, stop)
                 took = self.seconds() - began
                 await asyncio.sleep(0)
                 left = len(asyncio.all_tasks()) - 1
@@ -488,7 +417,7 @@ class World:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 done = runner.run(work())
-        except asyncio.CancelledError:
+        except BaseException:  # of the dead nothing else is heard
             wish.fate.live()
             raise
         finally:
@@ -496,12 +425,19 @@ class World:
         wish.fate.live()
         return done
 
+    async def _note_balances(self, plan: Plan, shop: Workshop, stop: asyncio.Event) -> None:
+        """Do as `apply` does around a run that buys, if the world wants it."""
+        buys = [one.provider for one in plan.work() if one.verb is Verb.BUY]
+        if self.reads_balances and buys:
+            sellers = [shop.channels[name] for name in sorted({name for name in buys if name})]
+            await note_balances(sellers, shop.store, shop.run, self.now, stop)
+
     @asynccontextmanager
     async def _shop(
         self, run: RunId, store: MortalStore, diary: Diary, wish: Wish
     ) -> AsyncIterator[Workshop]:
         objects = self._objects(wish.fate)
-        wire = Wire(self, wish.fate)
+        wire = Wire(self, store, wish.fate)
         async with AsyncExitStack() as stack:
             channels = {}
             for name in (APIXO, OTHER):
@@ -527,6 +463,7 @@ class World:
                 reporter=diary,
                 now=self.now,
                 new_intent=lambda: IntentId(f"intent-{next(self._intents)}"),
+                policy=self._parts.policy or self.policy,
             )
 
 
@@ -537,14 +474,3 @@ def _shown(view: ViewRecord) -> Shown:
 def _at(seconds: float | None, do: Callable[[], None]) -> None:
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, do)
-
-
-def _killer(fate: Fate) -> Callable[[], None]:
-    main = asyncio.current_task()
-
-    def kill() -> None:
-        fate.is_dead = True
-        if main is not None:
-            main.cancel()
-
-    return kill

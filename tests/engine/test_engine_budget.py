@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from engine_kit import START, World, image, vary
+from engine_kit import World, image, vary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +19,9 @@ from reconciler.state.store import Limits
 PRICE = 200_000
 
 
-def limits(world: World, per_run: int | None = None, per_month: int | None = None) -> Limits:
+def limits(**amounts: int) -> Limits:
     """Return what may be spent, in micro-dollars."""
-    run = None if per_run is None else MicroUsd(per_run)
-    month = None if per_month is None else MicroUsd(per_month)
-    return Limits(run, world.now(), month, START)
+    return Limits(**{name: MicroUsd(amount) for name, amount in amounts.items()})
 
 
 @pytest.mark.parametrize("bought", [0, 1, 3, 9])
@@ -31,7 +29,7 @@ def limits(world: World, per_run: int | None = None, per_month: int | None = Non
 def test_parallel_submissions_stop_at_the_limit(tmp_path: Path, bought: int, spare: int) -> None:
     """Ten start at once; as many get through as can be paid, to the micro-dollar."""
     world = World(tmp_path, *(image(f"i{n}") for n in range(10)))
-    run = world.apply(limits=limits(world, per_run=bought * PRICE + spare))
+    run = world.apply(limits=limits(per_run=bought * PRICE + spare))
     endings = list(run.endings().values())
     assert endings.count(Ending.DONE) == bought
     assert endings.count(Ending.OVER_BUDGET) == 10 - bought
@@ -43,7 +41,7 @@ def test_parallel_submissions_stop_at_the_limit(tmp_path: Path, bought: int, spa
 def test_what_is_over_budget_is_not_on_record_and_is_bought_later(tmp_path: Path) -> None:
     """Nothing was reserved for it; with a larger limit the next run buys exactly the rest."""
     world = World(tmp_path, *(image(f"i{n}") for n in range(3)), vary("v", "i2"))
-    run = world.apply(limits=limits(world, per_run=2 * PRICE))
+    run = world.apply(limits=limits(per_run=2 * PRICE))
     assert run.ending("v") is Ending.BLOCKED
     assert len(world.attempts()) == 2
     again = world.apply()
@@ -56,7 +54,7 @@ def test_a_month_counts_what_earlier_runs_spent(tmp_path: Path) -> None:
     world = World(tmp_path, image("owl"))
     world.apply()
     world.resources |= {one.address: one for one in (image("fox"), image("cat"))}
-    per_month = limits(world, per_run=2 * PRICE, per_month=2 * PRICE)
+    per_month = limits(per_run=2 * PRICE, per_month=2 * PRICE)
     run = world.apply(limits=per_month)
     assert sorted(run.endings().values()) == sorted([Ending.DONE, Ending.OVER_BUDGET])
     assert world.spent() == 2 * PRICE
@@ -76,7 +74,7 @@ def test_what_counts_as_spent(
     """A doubt and a failed task count, as no refund is documented; a refusal does not."""
     world = World(tmp_path, image("owl"), image("fox"), manner=Manner(60, 1))
     world.order(Place.SUBMIT, fault, prompt_contains="owl")
-    run = world.apply(limits=limits(world, per_run=PRICE))
+    run = world.apply(limits=limits(per_run=PRICE))
     assert world.phase("owl") is phase
     assert run.ending("fox") is (Ending.OVER_BUDGET if counts else Ending.DONE)
 
@@ -85,7 +83,7 @@ def test_an_intent_that_waits_for_its_next_try_keeps_its_reservation(tmp_path: P
     """Otherwise it would exceed the limit when the API has recovered."""
     world = World(tmp_path, image("owl"), image("fox"))
     world.order(Place.SUBMIT, Status(429), times=3)
-    run = world.apply(limits=limits(world, per_run=PRICE))
+    run = world.apply(limits=limits(per_run=PRICE))
     assert sorted(run.endings().values()) == sorted([Ending.DONE, Ending.OVER_BUDGET])
     assert world.charges().total() == 1
 
@@ -105,7 +103,7 @@ def test_no_mix_of_prices_exceeds_a_limit(
     """Whatever fits is bought, in whatever order; what was refused would not have fitted."""
     resources = [image(f"i{n}", speed) for n, speed in enumerate(speeds)]
     world = World(tmp_path_factory.mktemp("world"), *resources, manner=Manner(per_minute, 3))
-    run = world.apply(limits=limits(world, per_run=limit))
+    run = world.apply(limits=limits(per_run=limit))
     spent = world.spent()
     assert spent == sum(one.amount for one in world.sandbox.ledger()) <= limit
     left = [

@@ -9,27 +9,31 @@ import pytest
 from engine_kit import APIXO
 from virtual_time import VirtualLoop
 
+from reconciler.config import ServerErrors
 from reconciler.engine.channel import Channel, Manner
 from reconciler.ids import TaskId
 from reconciler.providers import PROVIDERS
 from reconciler.providers.protocol import Order, Running, TryAgain
-from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused
+from reconciler.purchase import Accepted, AnswerLost, NotSent, Refused, TaskFailed
 from reconciler.spec.request import Imagine
 
 KEY = "sk-very-secret-key"
 ORDER = Order(Imagine("owl"))
+USUAL = Manner(60, 3)
 ACCEPTED = {"code": 200, "message": "success", "data": {"taskId": "t1"}}
 BUSY = {"code": 429, "message": "busy", "data": None}
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def channel(client: httpx.AsyncClient) -> Channel:
+def channel(client: httpx.AsyncClient, manner: Manner = USUAL) -> Channel:
     """Return a channel over a client."""
-    return Channel(APIXO, PROVIDERS["apixo"], client, Manner(60, 3))
+    return Channel(APIXO, PROVIDERS["apixo"], client, manner)
 
 
-def answer_to(handler: Handler, ask: Callable[[Channel], Awaitable[Any]]) -> Any:
+def answer_to(
+    handler: Handler, ask: Callable[[Channel], Awaitable[Any]], manner: Manner = USUAL
+) -> Any:
     """Ask through a network that does what `handler` says, in virtual time."""
 
     async def work() -> Any:
@@ -38,7 +42,7 @@ def answer_to(handler: Handler, ask: Callable[[Channel], Awaitable[Any]]) -> Any
         async with httpx.AsyncClient(
             transport=transport, base_url="http://api.test/v1", headers=headers
         ) as client:
-            return await ask(channel(client))
+            return await ask(channel(client, manner))
 
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(0.0, 0.0)) as runner:
         return runner.run(work())
@@ -151,6 +155,53 @@ def test_a_date_without_a_date_to_compare_it_with_says_nothing() -> None:
     headers = {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT"}
     answer = bought(lambda _request: httpx.Response(429, json=BUSY, headers=headers))
     assert answer.retry_after is None
+
+
+DOUBTING = Manner(60, 3, server_errors=ServerErrors.DOUBT)
+TROUBLE = [
+    (500, TryAgain, AnswerLost),
+    (503, TryAgain, AnswerLost),
+    (429, TryAgain, TryAgain),
+    (502, AnswerLost, AnswerLost),
+    (400, Refused, Refused),
+]
+
+
+@pytest.mark.parametrize(("status", "usually", "doubting"), TROUBLE)
+def test_whoever_doubts_server_errors_never_repeats_them(
+    status: int, usually: type, doubting: type
+) -> None:
+    """`server_errors: doubt`: an API's own 500 may hide a task; a limit or a refusal hides none."""
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"code": status, "message": "no", "data": None})
+
+    assert type(bought(handler)) is usually
+    assert type(answer_to(handler, lambda one: one.buy(ORDER), DOUBTING)) is doubting
+
+
+def test_whoever_doubts_server_errors_knows_what_was_never_sent() -> None:
+    """Without a connection there was nobody who could have accepted anything."""
+    handler = failing(httpx.ConnectError)
+    assert type(answer_to(handler, lambda one: one.buy(ORDER), DOUBTING)) is NotSent
+
+
+FAILED = {"taskId": "t1", "state": "failed", "failCode": "NSFW", "failMsg": "no"}
+
+
+@pytest.mark.parametrize(("refunds", "charged"), [(True, 0), (False, None)])
+def test_a_failed_task_costs_nothing_where_failures_are_refunded(
+    charged: int | None, *, refunds: bool
+) -> None:
+    """Otherwise nobody knows, and the estimate counts."""
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"code": 200, "message": "", "data": FAILED})
+
+    manner = Manner(60, 3, refunds_failures=refunds)
+    answer = answer_to(handler, lambda one: one.look(TaskId("t1")), manner)
+    assert isinstance(answer, TaskFailed)
+    assert answer.charged == charged
 
 
 def test_an_echoed_key_goes_no_further() -> None:

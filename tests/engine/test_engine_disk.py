@@ -4,7 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from engine_kit import MortalObjects, MortalStore, Parts, World, image, vary
+from engine_kit import Parts, World, image, vary
+from mortal import MortalObjects, MortalStore
 
 from reconciler.engine.channel import Manner
 from reconciler.engine.outcome import Ending

@@ -114,9 +114,11 @@ def test_one_bad_picture_does_not_keep_its_siblings_away(tmp_path: Path) -> None
 class Forgetful(Channel):
     """An API that names the first candidate's link only once."""
 
-    async def look(self, task_id: TaskId) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+    async def look(
+        self, task_id: TaskId, due: float | None = None
+    ) -> Running | Finished | TaskFailed | Unknown | TryAgain:
         """Ask, and lose a link when it is not the first success."""
-        answer = await super().look(task_id)
+        answer = await super().look(task_id, due)
         if isinstance(answer, Finished) and task_id in self._told:
             return replace(answer, urls=(None, *answer.urls[1:]))
         if isinstance(answer, Finished):

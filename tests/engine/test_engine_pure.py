@@ -1,19 +1,15 @@
-"""The engine's parts that need no world: the board, the pace, the waits, the exit code."""
+"""The engine's parts that need no world: the board, the waits, the exit code."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from engine_kit import image
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_time import VirtualLoop
 
+from reconciler.engine.backoff import backoff, jittered
 from reconciler.engine.board import Board
 from reconciler.engine.outcome import Ending, Outcome, RunResult
-from reconciler.engine.pace import Pace, backoff, jittered
 from reconciler.engine.workshop import UnrecordedError, together
 from reconciler.errors import AssetError, ExitCode, StateError
 from reconciler.ids import Address, ProviderName
@@ -142,82 +138,6 @@ def test_board_does_not_let_one_provider_hold_up_another() -> None:
 
     assert [one.address for one in board.take(can_start)] == ["b"]
     assert asked == ["a0", "b"]
-
-
-def in_virtual_time(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run a coroutine where waiting costs nothing."""
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(0.0, 0.0)) as runner:
-        return runner.run(work())
-
-
-def passages(pace: Pace, comings: list[float], pauses: list[tuple[float, float]]) -> list[float]:
-    """Return when callers passed who came at those moments; pauses are (moment, seconds)."""
-    passed: list[float] = []
-
-    async def caller(at: float) -> None:
-        await asyncio.sleep(at)
-        await pace.turn()
-        passed.append(asyncio.get_running_loop().time())
-
-    async def pauser(at: float, seconds: float) -> None:
-        await asyncio.sleep(at)
-        pace.pause(seconds)
-
-    async def all_of_them() -> None:
-        async with asyncio.TaskGroup() as group:
-            for at in comings:
-                group.create_task(caller(at))
-            for at, seconds in pauses:
-                group.create_task(pauser(at, seconds))
-
-    in_virtual_time(all_of_them)
-    return passed
-
-
-moments = st.floats(0, 300, allow_nan=False).map(lambda at: round(at, 2))
-
-
-@given(
-    st.lists(moments, min_size=1, max_size=30),
-    st.sampled_from([0.25, 0.5, 1.0, 1.5, 3.0, 10.0]),
-    st.sampled_from([1.0, 20.0]),
-    st.lists(st.tuples(moments, st.floats(0, 50)), max_size=3),
-)
-def test_pace_is_never_faster_than_allowed(
-    comings: list[float], per_minute: float, haste: float, pauses: list[tuple[float, float]]
-) -> None:
-    """In any window of a minute at most so many pass; where that is below one, in more minutes."""
-    pace = Pace(per_minute, haste)
-    passed = passages(pace, comings, pauses)
-    most = max(1, int(per_minute))
-    window = 60 / haste * max(1.0, 1 / per_minute)
-    assert len(passed) == len(comings)
-    for first, later in zip(passed, passed[most:], strict=False):
-        assert later - first >= window - 1e-4
-
-
-def test_pace_does_not_hold_up_who_is_slow_enough() -> None:
-    """Nobody waits while there is room in the minute."""
-    assert passages(Pace(3), [0.0, 10.0, 20.0, 60.0], []) == [0.0, 10.0, 20.0, 60.0]
-
-
-def test_pace_pauses_everybody() -> None:
-    """What the API says to one is true for all."""
-    assert passages(Pace(100), [0.0, 2.0, 3.0], [(1.0, 30.0)]) == [0.0, 31.0, 31.0]
-
-
-def test_pace_that_is_opened_lets_everybody_out_at_once() -> None:
-    """Who waits for a turn that will not be used learns it immediately."""
-
-    async def story() -> float:
-        pace = Pace(1)
-        await pace.turn()
-        waiting = [asyncio.create_task(pace.turn()) for _ in range(3)]
-        asyncio.get_running_loop().call_later(5, pace.open)
-        await asyncio.gather(*waiting)
-        return asyncio.get_running_loop().time()
-
-    assert in_virtual_time(story) == pytest.approx(5.0)
 
 
 def test_backoff_waits_1_4_16_30_with_jitter() -> None:

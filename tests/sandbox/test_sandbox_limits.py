@@ -49,6 +49,19 @@ def test_status_and_balance_are_not_limited(tmp_path: Path) -> None:
             world.balance()
 
 
+def test_status_and_balance_count_where_the_settings_say_so(tmp_path: Path) -> None:
+    """Every request of a key takes its place in the minute, whatever it asks."""
+    with World(tmp_path, requests_per_minute=3, polls_count=True) as world:
+        task_id = world.buy()
+        world.status(task_id)
+        world.balance()
+        refused = world.get("/statusTask/midjourney", params={"taskId": task_id})
+        assert (refused.status_code, refused.json()["code"]) == (429, 429)
+        assert world.submit().status_code == 429
+        world.wait(60.1)
+        world.status(task_id)
+
+
 def test_unfinished_tasks_are_limited(tmp_path: Path) -> None:
     """A finished or failed task makes room, a stalled one never does."""
     with World(tmp_path, concurrent=3) as world:

@@ -1,6 +1,7 @@
 """Purchases to try the store with: one plain example, and a strategy for all there can be."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -20,14 +21,28 @@ from reconciler.ids import (
 from reconciler.money import MicroUsd
 from reconciler.policy import FailureKind
 from reconciler.purchase import (
+    Abandoned,
+    Accepted,
+    AnswerLost,
+    Attached,
     Candidate,
+    Delivered,
+    Event,
     Failure,
     FollowUp,
+    LinksGone,
+    NotSent,
     ParentUse,
     Phase,
+    PictureStored,
     Purchase,
+    Refused,
+    Sending,
     StoredPicture,
+    TaskFailed,
+    Withdrawn,
 )
+from reconciler.state.store import Store
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891_011, UTC)
 RUN = RunId("run-1")
@@ -54,6 +69,16 @@ def a_purchase(number: int = 1, **changes: Any) -> Purchase:
     return replace(purchase, **changes)
 
 
+def booked(store: Store) -> dict[IntentId, int]:
+    """Return what the entries of each purchase add up to; an unknown amount adds nothing."""
+    rows = store._database.ask(
+        lambda connection: connection.execute(
+            "SELECT intent, coalesce(sum(amount_micro_usd), 0) FROM ledger GROUP BY intent"
+        ).fetchall()
+    )
+    return dict(rows)
+
+
 _zones = st.sampled_from(
     [UTC, timezone(timedelta(hours=-9, minutes=-30)), timezone(timedelta(hours=14))]
 )
@@ -61,6 +86,7 @@ moments = st.datetimes(datetime(1971, 1, 1), datetime(9990, 1, 1), timezones=_zo
 _texts = st.text(max_size=30)
 _surrogates = st.text(st.characters(), max_size=10)
 _numbers = st.integers(1, 9).map(CandidateNumber)
+amounts = st.integers(0, 2**50).map(MicroUsd)
 pictures = st.builds(
     StoredPicture,
     digest=_texts.map(Digest),
@@ -84,6 +110,36 @@ follow_ups = st.lists(
 _candidates = st.dictionaries(_numbers, st.tuples(_texts, st.none() | pictures), max_size=5).map(
     lambda found: tuple(Candidate(number, *found[number]) for number in sorted(found))
 )
+urls = st.lists(st.none() | st.text(max_size=5), max_size=4).map(tuple)
+stored = st.builds(
+    StoredPicture, st.text(max_size=3).map(Digest), st.just("image/png"), *[st.integers(1, 9)] * 3
+)
+_tasks = st.text(max_size=3).map(TaskId)
+_accepted = st.builds(Accepted, _tasks)
+_lost = st.builds(AnswerLost, st.text(max_size=3))
+_attached = st.builds(Attached, _tasks)
+_delivered = st.builds(Delivered, urls, st.just(NOW), st.none() | follow_ups, st.none() | amounts)
+_failed = st.builds(TaskFailed, failures, st.none() | amounts)
+_stored = st.builds(PictureStored, st.integers(1, 4).map(CandidateNumber), stored)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.sampled_from((Sending(), Abandoned(), Withdrawn(), LinksGone())),
+    st.builds(NotSent, st.text(max_size=3)),
+    st.builds(Refused, failures),
+    *(_accepted, _lost, _attached, _delivered, _failed, _stored),
+)
+"""Whatever can happen to a purchase, mostly where it makes no sense."""
+
+onwards: Mapping[Phase, st.SearchStrategy[Event]] = {
+    Phase.INTENDED: st.just(Sending()),
+    Phase.SUBMITTING: st.one_of(_accepted, _lost),
+    Phase.SUBMITTED: st.one_of(_delivered, _failed),
+    Phase.SUCCEEDED: _delivered,
+    Phase.STORED: _delivered,
+    Phase.IN_DOUBT: st.one_of(_attached, st.just(Abandoned())),
+    Phase.ABANDONED: _attached,
+}
+"""What goes on from a phase, towards money that moves."""
+
 _canonicals = st.dictionaries(_texts, st.integers() | _texts, max_size=3).map(
     lambda content: json.dumps({"operation": "vary", **content}, ensure_ascii=False)
 )
@@ -98,7 +154,7 @@ purchases = st.builds(
     provider=_texts.map(ProviderName),
     canonical=_canonicals,
     parent=st.none() | st.builds(ParentUse, _texts.map(IntentId), st.none() | _numbers),
-    price=st.none() | st.integers(0, 2**50).map(MicroUsd),
+    price=st.none() | amounts,
     phase=st.sampled_from(Phase),
     created_at=moments,
     changed_at=moments,
@@ -109,4 +165,6 @@ purchases = st.builds(
     failure=st.none() | failures,
     candidates=_candidates,
     follow_ups=st.none() | follow_ups,
+    charged=st.none() | amounts,
+    fruitless_before=st.integers(0, 10**6),
 )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from state_examples import NOW, PICTURE, RUN, a_purchase
+from state_examples import NOW, PICTURE, RUN, a_purchase, booked
 
 from reconciler.ids import CandidateNumber, RunId, TaskId
 from reconciler.purchase import (
@@ -92,10 +92,11 @@ def test_death_before_any_statement_leaves_a_finished_step(tmp_path: Path) -> No
         with Store.open(path) as store:
             found = store.purchase(a_purchase().id)
             check = store._database.ask(lambda db: db.execute("PRAGMA quick_check").fetchone())
-            lines = len(store.log())
+            lines, ledger = len(store.log()), booked(store)
         assert check == ("ok",)
         allowed = [None, stages[0]] if done is None else stages[done : done + 2]
         assert found in allowed
+        assert ledger == ({} if found is None else {found.id: found.cost})
         assert lines == (0 if found is None else stages.index(found) + 1)
 
 

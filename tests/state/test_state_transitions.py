@@ -1,7 +1,7 @@
 """A purchase moves in the database as it moves in `advance`, and never from where it is not."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,24 +9,22 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from state_examples import NOW, PICTURE, RUN, a_purchase, failures, follow_ups
+from state_examples import NOW, PICTURE, RUN, a_purchase, booked, events, onwards, purchases
 
 from reconciler.errors import StateError
-from reconciler.ids import CandidateNumber, Digest, RunId, TaskId
+from reconciler.ids import CandidateNumber, IntentId, RunId, TaskId
+from reconciler.money import MicroUsd
 from reconciler.purchase import (
+    Abandoned,
     Accepted,
     AnswerLost,
     Delivered,
     Event,
     IllegalEvent,
-    NotSent,
     Phase,
     PictureStored,
     Purchase,
-    Refused,
     Sending,
-    StoredPicture,
-    TaskFailed,
     Withdrawn,
     advance,
 )
@@ -128,21 +126,7 @@ def _walked(store: Store, events: list[Event], number: int = 1) -> Purchase:
     return one
 
 
-_urls = st.lists(st.text(max_size=5), max_size=4).map(tuple)
-_stored = st.builds(
-    StoredPicture, st.text(max_size=3).map(Digest), st.just("image/png"), *[st.integers(1, 9)] * 3
-)
-EVENTS: st.SearchStrategy[Event] = st.one_of(
-    st.just(Sending()),
-    st.builds(NotSent, st.text(max_size=3)),
-    st.builds(Accepted, st.text(max_size=3).map(TaskId)),
-    st.builds(Refused, failures),
-    st.builds(AnswerLost, st.text(max_size=3)),
-    st.just(Withdrawn()),
-    st.builds(Delivered, _urls, st.just(NOW), st.none() | follow_ups),
-    st.builds(TaskFailed, failures),
-    st.builds(PictureStored, st.integers(1, 4).map(CandidateNumber), _stored),
-)
+_prices = st.sampled_from([None, MicroUsd(0), MicroUsd(200_000), MicroUsd(300_001)])
 
 
 class StoreAndModel(RuleBasedStateMachine):
@@ -153,7 +137,7 @@ class StoreAndModel(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "a.db"
         self.store = Store.open(self.path)
-        self.model: dict[str, Purchase] = {}
+        self.model: dict[IntentId, Purchase] = {}
         self.lines = 0
         self.now = NOW
 
@@ -161,18 +145,46 @@ class StoreAndModel(RuleBasedStateMachine):
         self.store.close()
         self.folder.cleanup()
 
-    @rule()
-    def intend(self) -> None:
-        one = a_purchase(len(self.model), created_at=self._tick(), changed_at=self.now)
+    @rule(price=_prices)
+    def intend(self, price: MicroUsd | None) -> None:
+        now = self._tick()
+        one = a_purchase(len(self.model), created_at=now, changed_at=now, price=price)
         self.store.intend(one, UNLIMITED, RUN)
         self.model[one.id] = one
         self.lines += 1
 
-    @rule(event=EVENTS, which=st.integers(0, 5))
+    @rule(one=purchases)
+    def adopt(self, one: Purchase) -> None:
+        if self.store.adopt([one], self._tick(), RUN):
+            self.model[one.id] = one
+            self.lines += 1
+
+    @rule(price=_prices)
+    def replace_a_doubt(self, price: MicroUsd | None) -> None:
+        doubts = [one for one in self.model.values() if one.phase is Phase.IN_DOUBT]
+        for doubt in doubts[:1]:
+            number, now = len(self.model), self._tick()
+            again = a_purchase(number, created_at=now, changed_at=now, price=price, take=2)
+            self.store.intend(again, UNLIMITED, RUN, instead_of=doubt)
+            self.model[doubt.id] = advance(doubt, Abandoned(), now)
+            self.model[again.id] = again
+            self.lines += 2
+
+    @rule(event=events, which=st.integers(0, 5))
     def happen(self, event: Event, which: int) -> None:
-        if not self.model:
-            return
-        before = list(self.model.values())[which % len(self.model)]
+        if self.model:
+            self._record(self._one(which), event)
+
+    @rule(data=st.data(), which=st.integers(0, 5))
+    def go_on(self, data: st.DataObject, which: int) -> None:
+        before = self._one(which) if self.model else None
+        if before is not None and before.phase in onwards:
+            self._record(before, data.draw(onwards[before.phase]))
+
+    def _one(self, which: int) -> Purchase:
+        return list(self.model.values())[which % len(self.model)]
+
+    def _record(self, before: Purchase, event: Event) -> None:
         self._tick()
         try:
             after = advance(before, event, self.now)
@@ -205,8 +217,17 @@ class StoreAndModel(RuleBasedStateMachine):
 
     @invariant()
     def agree(self) -> None:
-        assert {one.id: one for one in self.store.latest().values()} == self.model
+        assert {name: self.store.purchase(name) for name in self.model} == self.model
         assert self.store.last_seq() == len(self.store.log()) == self.lines
+
+    @invariant()
+    def the_ledger_adds_up(self) -> None:
+        costs = {one.id: one.cost or 0 for one in self.model.values()}
+        assert booked(self.store) == costs
+        assert sum(one.amount for one in self.store.sums()) == sum(costs.values())
+        unknown = sum(one.cost is None for one in self.model.values())
+        assert sum(one.unknown for one in self.store.sums()) == unknown
+        assert self.store.spent_since(datetime(1970, 1, 1, tzinfo=UTC)) == sum(costs.values())
 
     def _tick(self) -> datetime:
         self.now += timedelta(seconds=1)

@@ -87,7 +87,9 @@ class ApixoApi:
         if (broken := _instead(fault)) is not None:
             return broken
         try:
-            left = self._desk.ledger.balance(self._desk.account(request), self._desk.now)
+            account = self._desk.account(request)
+            self._desk.admit(account, asks=True)
+            left = self._desk.ledger.balance(account, self._desk.now)
         except RefusalError as refusal:
             return envelope(refusal.status, refusal.message)
         return await _bent(envelope(200, "success", left / 1_000_000), fault)
@@ -112,6 +114,7 @@ class ApixoApi:
     def _status(self, request: Request, task_id: str) -> Response:
         account = self._desk.account(request)
         _check_model(request)
+        self._desk.admit(account, asks=True)
         if not task_id:
             raise RefusalError(400, "Missing required parameter: taskId")
         task = self._desk.archive(account).find(task_id)
