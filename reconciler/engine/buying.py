@@ -6,7 +6,7 @@ and it leaves again only after an answer, or a missing connection, that proves n
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.engine.backoff import LONGEST_PAUSE, wait_after
 from reconciler.engine.channel import Channel
@@ -112,14 +112,18 @@ class _Effort:
             self._tracked.record(Withdrawn())
 
     def _intend(self, leave: Leave) -> Tracked:
-        """Write the intent down. Raises Unfinished over the budget; then nobody needs the leave."""
-        wanted, shop = self._wanted, self._shop
+        """Write the intent down. Raises Unfinished over the budget; then nobody needs the leave.
+
+        It is made now, however long it has waited for its turn: this day's budget pays for it.
+        """
+        shop, instead_of, now = self._shop, self._wanted.instead_of, self._shop.now()
+        purchase = replace(self._wanted.purchase, created_at=now, changed_at=now)
         try:
-            shop.store.intend(wanted.purchase, shop.limits, shop.run, instead_of=wanted.instead_of)
+            shop.store.intend(purchase, shop.limits, shop.run, instead_of=instead_of)
         except BudgetError as error:
             self._channel.turnstile.unused(leave)
             raise Unfinished(Ending.OVER_BUDGET, error.summary, error.hint or "") from error
-        self._tracked = self._sender.tracked = Tracked(wanted.purchase, shop)
+        self._tracked = self._sender.tracked = Tracked(purchase, shop)
         return self._tracked
 
     async def _send(self, tracked: Tracked) -> Verdict:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from reconciler.engine.backoff import backoff, jittered
+from reconciler.engine.backoff import LONGEST_PAUSE, backoff, jittered
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
 from reconciler.engine.progress import Kind
@@ -32,17 +32,19 @@ async def wait(tracked: Tracked, channel: Channel, cadence: Cadence, shop: Works
     purchase = tracked.purchase
     if purchase.task_id is None:
         raise Unfinished(Ending.IN_DOUBT, "no task id is on record")
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _PATIENCE / channel.haste
     watch = _Watch(channel, cadence, shop, purchase)
-    due = loop.time() + _until_first_poll(purchase, cadence, shop.now())
-    while due < deadline:
-        await asyncio.sleep(max(0.0, due - loop.time()))
-        event = await watch.ask(purchase.task_id, due)
+    pause = _until_first_poll(purchase, cadence, shop.now())
+    patience = _PATIENCE / channel.haste
+    while pause < patience:
+        began = _now()
+        await asyncio.sleep(max(0.0, pause))
+        event = await watch.ask(purchase.task_id, began + pause)
         if event is not None:
             tracked.record(event)
             return
-        due = loop.time() + watch.pause
+        # What took longer than any wait of ours was the sleep of a machine, and nobody's patience.
+        patience -= min(_now() - began, max(pause, LONGEST_PAUSE))
+        pause = watch.pause
     raise Unfinished(
         Ending.STILL_RUNNING,
         f"task {purchase.task_id} is not finished",
@@ -60,6 +62,10 @@ def _until_first_poll(purchase: Purchase, cadence: Cadence, now: datetime) -> fl
         return 0.0
     age = (now - purchase.submitted_at).total_seconds()
     return cadence.first - max(0.0, age)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def delivered(answer: Finished, channel: Channel, now: datetime) -> Delivered:

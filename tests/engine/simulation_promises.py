@@ -255,7 +255,8 @@ def _check_evidence(books: Books) -> None:
 
 def _is_set_back(books: Books) -> bool:
     """Whether something on record is from the future, by the engine's clock."""
-    return any(one.changed_at > books.world.now() for one in books.attempts)
+    now = books.world.now()
+    return any(max(one.created_at, one.changed_at) > now for one in books.attempts)
 
 
 def check_end(books: Books) -> None:

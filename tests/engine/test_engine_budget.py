@@ -112,3 +112,12 @@ def test_no_mix_of_prices_exceeds_a_limit(
         if run.ending(one.address) is Ending.OVER_BUDGET
     ]
     assert all(spent + price > limit for price in left)
+
+
+def test_what_waits_for_its_turn_over_midnight_is_the_next_days(tmp_path: Path) -> None:
+    """A purchase is booked when its request leaves, not when the run began."""
+    world = World(tmp_path, *(image(f"i{n}") for n in range(4)), manner=Manner(2, 5))
+    world.sleep(12 * 3600 - 30)
+    run = world.apply(limits=limits(per_day=2 * PRICE))
+    assert set(run.endings().values()) == {Ending.DONE}
+    assert {one.created_at.day for one in world.attempts()} == {1, 2}

@@ -72,12 +72,14 @@ def test_polls_do_not_wait_where_they_do_not_count(tmp_path: Path) -> None:
 
 def test_a_refused_poll_slows_everybody_where_polls_count(tmp_path: Path) -> None:
     """The API has said that it is too much: nothing leaves until the time that it named."""
-    world = World(tmp_path, image("owl"), image("fox"), manner=Manner(2, 1, polls_count=True))
-    world.order(Place.STATUS, Status(429, retry_after=200))
-    world.apply()
-    polled = world.polls(world.purchase("owl").task_id)[0]
-    later = [one.at for one in world.visits if one.at > polled]
-    assert later[0] - polled >= 200
+    manner = Manner(60, 2, polls_count=True)
+    world = World(tmp_path, image("owl"), image("fox"), image("cat"), manner=manner)
+    world.order(Place.STATUS, Status(429, retry_after=200), prompt_contains="owl")
+    run = world.apply()
+    refused = world.polls(world.purchase("owl").task_id)[0] + 2 * world.latency
+    later = [one.at for one in world.visits if one.at > refused]
+    assert later[0] - refused == pytest.approx(200, abs=0.1)
+    assert set(run.endings().values()) == {Ending.DONE}
 
 
 def test_a_refused_poll_slows_nobody_else_where_polls_do_not_count(tmp_path: Path) -> None:
@@ -135,6 +137,21 @@ def test_no_submission_leaves_while_as_many_are_in_flight_as_were_too_many(
     early = [one.at for one in world.submissions() if 1 < one.at < first_end]
     assert refused
     assert early == []
+
+
+def test_tasks_of_an_earlier_run_count_when_a_submission_is_refused(tmp_path: Path) -> None:
+    """Two are in flight when the first new one is too many: none leaves before one has ended."""
+    world = World(tmp_path, image("a"), image("b"), concurrent=2)
+    world.order(Place.SUBMIT, Stall(300.0), times=2)
+    world.apply(stop_at=5)
+    world.resources |= {one.address: one for one in (image("c"), image("d"))}
+    world.manner = Manner(1000, 10)
+    began = world.seconds()
+    run = world.apply()
+    assert set(run.endings().values()) == {Ending.DONE}
+    first_end = min(at for at, _ in run.diary.all("succeeded"))
+    sent = [one.at for one in world.submissions() if one.at >= began]
+    assert [at for at in sent if began + 1 < at < first_end] == []
 
 
 @pytest.mark.parametrize(("occupied", "at_once"), [(0, 3), (1, 2), (2, 1), (7, 1)])

@@ -13,7 +13,7 @@ from reconciler.money import MicroUsd
 from reconciler.plan.actions import Reason, Verb
 from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.purchase import Phase
-from reconciler.sandbox.faults import DropAfter, Fail, Place
+from reconciler.sandbox.faults import Delay, DropAfter, Fail, Place
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.state.store import Limits
 
@@ -205,6 +205,18 @@ def test_an_answer_lost_at_the_second_attempt_is_a_doubt(tmp_path: Path) -> None
     assert run.ending("owl") is Ending.IN_DOUBT
     assert run.outcome("owl").hint.count("`reconcile resolve owl`") == 1
     assert attempts(world)[-1] == (2, Phase.IN_DOUBT, PRICE)
+
+
+def test_a_stop_while_the_second_attempt_is_on_its_way_tells_of_its_doubt(tmp_path: Path) -> None:
+    """Not of the first one, which has ended."""
+    manner = Manner(1000, 50, first=100.0, refunds_failures=True)
+    world = failing(tmp_path, manner=manner)
+    world.order(Place.SUBMIT, Delay(50.0), prompt_contains="owl", after=1)
+    run = world.apply(stop_at=110)
+    assert run.ending("owl") is Ending.IN_DOUBT
+    purchase = run.outcome("owl").purchase
+    assert purchase is not None
+    assert purchase.attempt == 2
 
 
 def test_a_task_that_fails_for_want_of_credit_stops_all_submissions(tmp_path: Path) -> None:

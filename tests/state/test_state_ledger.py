@@ -6,10 +6,13 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlite_utils import Database
-from state_examples import NOW, RUN, a_purchase, booked
+from state_examples import NOW, RUN, a_purchase, amounts, booked, onwards
 
 from reconciler.ids import Address, ProviderName, RunId, TaskId
 from reconciler.ledger import Sum
@@ -92,6 +95,20 @@ def test_the_intent_its_entry_and_its_line_of_history_are_one_transaction(tmp_pa
     places = [next(n for n, one in enumerate(bare) if part in one) for part in order]
     assert places == sorted(places)
     assert [one for one in writing if "COMMIT" in one] == [writing[-1]]
+
+
+@settings(max_examples=60)
+@given(data=st.data(), price=st.none() | amounts)
+def test_the_entries_add_up_all_along_a_life(data: st.DataObject, price: MicroUsd | None) -> None:
+    """On disk as in the pure function: after each event, through reports, refunds and doubts."""
+    with TemporaryDirectory() as folder, Store.open(Path(folder) / "a.db") as store:
+        one = a_purchase(price=price)
+        store.intend(one, UNLIMITED, RUN)
+        for _ in range(data.draw(st.integers(2, 7))):
+            if one.phase in onwards:
+                one = store.record(one, data.draw(onwards[one.phase]), NOW, RUN)
+            assert booked(store) == {one.id: one.cost or 0}
+            assert store.spent_by(RUN) == store.spent_since(NOW) == (one.cost or 0)
 
 
 OLD_COLUMNS = {
