@@ -98,10 +98,12 @@ class Policy:
         """Return whether the same request would fail so again, as far as anybody knows."""
         return DEFAULT_ATTEMPTS[kind] == ONCE == self.attempts_at(kind)
 
-    @property
-    def doubts(self) -> int:
-        """Return how often one take may get lost before a person must look, whatever is set."""
-        return _DOUBTS if self.on_doubt is OnDoubt.REBUY else ONCE
+    def rebuys(self, fruitless_before: int) -> bool:
+        """Return whether a doubt is bought once more by itself, after so many fruitless attempts.
+
+        Whatever is set, the third waits for a person: an answer that always gets lost is no chance.
+        """
+        return self.on_doubt is OnDoubt.REBUY and fruitless_before + 1 < _DOUBTS
 
 
 _DOUBTS = 3

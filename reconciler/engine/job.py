@@ -19,6 +19,7 @@ from reconciler.ids import CandidateNumber
 from reconciler.money import NOTHING
 from reconciler.plan.actions import Action, Reason, Verb
 from reconciler.plan.offers import Offer, unoffered
+from reconciler.policy import Policy
 from reconciler.providers.protocol import Cadence, Finished, Lineage, Order, ParentTask
 from reconciler.purchase import ParentUse, Phase, Purchase
 from reconciler.spec.request import Request, decode, uses_candidate
@@ -104,7 +105,7 @@ class Job:
             await self._wait(tracked, cadence)
             tries += 1
         self._task_ended()
-        _check_success(tracked.purchase)
+        _check_success(tracked.purchase, self._shop.policy)
         self._shop.report(
             Kind.SUCCEEDED, tracked.purchase.address, pictures=len(tracked.purchase.candidates)
         )
@@ -197,7 +198,9 @@ class Job:
         offer = Offer(parent, number, needs_link=needs_link)
         hindered = unoffered(resource, offer, self._shop.now())
         if hindered is not None:
-            raise Unfinished(Ending.BLOCKED, hindered.reason, hindered.note)
+            is_choice = hindered.verb is Verb.PICK
+            ending = Ending.NEEDS_PICK if is_choice else Ending.IMPOSSIBLE
+            raise Unfinished(ending, hindered.reason, hindered.note)
         candidate = parent.candidate(number)
         url = candidate.url if candidate else ""
         used = number if uses_candidate(resource.operation) else None
@@ -246,7 +249,9 @@ class Job:
         """Return the outcome of a job that was stopped from outside."""
         self._tracked = self.sender.tracked or self._tracked
         if self._tracked is not None and self._tracked.purchase.phase is Phase.IN_DOUBT:
-            return self._outcome(Ending.IN_DOUBT, _STOPPED, _resolve(self._tracked.purchase))
+            return self._outcome(
+                Ending.IN_DOUBT, _STOPPED, _resolve(self._tracked.purchase, self._shop.policy)
+            )
         return self._outcome(Ending.INTERRUPTED, _STOPPED)
 
     def _outcome(self, ending: Ending, detail: str = "", hint: str = "") -> Outcome:
@@ -260,19 +265,22 @@ def _covers(answer: Finished, purchase: Purchase) -> bool:
     return linked.issuperset(one.number for one in purchase.candidates if one.picture is None)
 
 
-def _resolve(purchase: Purchase) -> str:
+def _resolve(purchase: Purchase, policy: Policy) -> str:
+    """Return what to do about a doubt."""
     command = f"`reconcile resolve {purchase.address}`"
+    if policy.rebuys(purchase.fruitless_before):
+        return f"the next apply buys it once more, as `on_doubt: rebuy` says; or {command} first"
     return f"it is never sent again by itself; {command} shows what is known, and settles it"
 
 
-def _check_success(purchase: Purchase) -> None:
+def _check_success(purchase: Purchase, policy: Policy) -> None:
     """Raises Unfinished for a purchase that gives no picture in this run."""
     match purchase.phase:
         case Phase.IN_DOUBT:
             raise Unfinished(
                 Ending.IN_DOUBT,
                 "the request left and no usable answer came back: it may have been paid",
-                _resolve(purchase),
+                _resolve(purchase, policy),
             )
         case Phase.REJECTED | Phase.FAILED:
             failure = purchase.failure

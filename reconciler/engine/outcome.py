@@ -22,6 +22,8 @@ class Ending(StrEnum):
     NOT_DOWNLOADED = "paid, not downloaded"
     NOT_SHOWN = "stored, not shown"
     OVER_BUDGET = "over budget"
+    NEEDS_PICK = "needs a pick"
+    IMPOSSIBLE = "cannot be bought"
     BLOCKED = "blocked"
     INTERRUPTED = "interrupted"
 
@@ -60,7 +62,11 @@ class RunResult:
             return ExitCode.BUDGET
         if Ending.IN_DOUBT in endings or Verb.RESOLVE in verbs:
             return ExitCode.IN_DOUBT
-        if endings - {Ending.DONE}:
+        if endings - {Ending.DONE, Ending.NEEDS_PICK, Ending.BLOCKED}:
+            return ExitCode.FAILURES
+        if Ending.NEEDS_PICK in endings:
+            return settled_exit_code({*verbs, Verb.PICK})
+        if Ending.BLOCKED in endings:
             return ExitCode.FAILURES
         return settled_exit_code(verbs)
 

@@ -180,13 +180,13 @@ class _Planner:
 
     def _doubt(self, wanted: Wanted, purchase: Purchase) -> Action:
         """Hold it for a person, or, where the project says so, buy it once more."""
-        may_rebuy = self._policy.on_doubt is OnDoubt.REBUY
-        if may_rebuy and purchase.fruitless_before + 1 < self._policy.doubts:
+        if self._policy.rebuys(purchase.fruitless_before):
             again = self._buy(wanted, Reason.REBUY_DOUBT)
             note = f"{doubts.age(purchase, self._owned.now)} ago"
             return replace(again, note=note) if again.verb is Verb.BUY else again
         doubt = replace(frame(wanted, purchase), verb=Verb.RESOLVE, price=purchase.price)
-        reason = Reason.DOUBTED_OFTEN if may_rebuy else Reason.ANSWER_LOST
+        holds = self._policy.on_doubt is OnDoubt.HOLD
+        reason = Reason.ANSWER_LOST if holds else Reason.DOUBTED_OFTEN
         return replace(doubt, reason=reason, note=doubts.note(purchase, self._owned.now))
 
     def _failed(self, wanted: Wanted, purchase: Purchase) -> Action:

@@ -342,13 +342,27 @@ def test_fewer_pictures_than_usual_are_taken_as_they_are(project: Project, shop:
     """Two of four came: shown, done, and a pick beyond them asks a person (exit 4)."""
     project.spec("images:\n  owl: {prompt: a brass owl, pick: 1}\n")
     shop.faults({"where": "submit", "action": "fewer", "pictures": 2})
-    project("apply", "--yes").exits(0)
+    ran = project("apply", "--yes").exits(0)
+    assert "note: owl: candidates 3, 4 not delivered; the task is paid as it is\n" in ran.out
+    assert project("show", "owl").exits(0).out.count("not delivered") == 2
     assert project.views() == ["owl.1.png", "owl.2.png", "owl.png"]
     project.edit("specs/library.yaml", "pick: 1", "pick: 4")
     ran = project("apply", "--yes")
     assert "that candidate was not delivered (choose among 1, 2)" in project("plan").exits(0).out
     assert ran.code in (0, 4)
     project("plan", "--detailed-exitcode").exits(4)
+
+
+def test_a_variant_of_a_picture_that_did_not_come_asks_a_person(
+    project: Project, shop: Shop
+) -> None:
+    """In the run in which the parent comes short: the choices left, at the line; nothing bought."""
+    project.spec("images:\n  owl: {prompt: a brass owl, variants: {big: {upscale: 2x, of: 3}}}\n")
+    shop.faults({"where": "submit", "action": "fewer", "pictures": 2})
+    ran = project("apply", "--yes").exits(4)
+    assert "owl.big: needs a pick: that candidate was not delivered" in ran.out
+    assert "hint: choose among 1, 2\n" in ran.out
+    assert shop.charges() == ["text-to-image a brass owl"]
 
 
 def test_the_key_is_nowhere(project: Project, shop: Shop, key: str) -> None:

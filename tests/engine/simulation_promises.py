@@ -161,7 +161,8 @@ def _check_attempts(books: Books, given_up: Collection[IntentId]) -> None:
             may_work = failure is None or books.world.policy.attempts_at(failure.kind) > ONCE
             demand(may_work, f"{before.address} failed for good, and was bought again")
         lost = sum(one.phase in _DOUBTFUL and one.id not in given_up for one in attempts)
-        demand(lost <= books.world.policy.doubts, f"{attempts[0].address} was lost {lost} times")
+        most = 3 if books.world.policy.on_doubt is OnDoubt.REBUY else 1
+        demand(lost <= most, f"{attempts[0].address} was lost {lost} times")
 
 
 def _check_doubts(books: Books, deaths: int) -> None:

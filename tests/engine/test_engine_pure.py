@@ -174,9 +174,12 @@ EXIT_CODES = [
         ([Ending.DONE, ending], [Verb.BUY], ExitCode.FAILURES)
         for ending in (
             *(Ending.FAILED, Ending.STILL_RUNNING, Ending.NOT_SENT, Ending.NOT_DOWNLOADED),
-            *(Ending.NOT_SHOWN, Ending.BLOCKED),
+            *(Ending.NOT_SHOWN, Ending.BLOCKED, Ending.IMPOSSIBLE),
         )
     ),
+    ([Ending.DONE, Ending.NEEDS_PICK, Ending.BLOCKED], [Verb.BUY], ExitCode.PICK_PENDING),
+    ([Ending.NEEDS_PICK], [Verb.BUY, Verb.BLOCKED], ExitCode.FAILURES),
+    ([Ending.NEEDS_PICK, Ending.FAILED], [Verb.BUY], ExitCode.FAILURES),
     ([Ending.FAILED, Ending.IN_DOUBT], [Verb.BUY], ExitCode.IN_DOUBT),
     ([Ending.FAILED], [Verb.RESOLVE], ExitCode.IN_DOUBT),
     ([Ending.IN_DOUBT, Ending.OVER_BUDGET, Ending.FAILED], [Verb.BUY], ExitCode.BUDGET),

@@ -191,12 +191,12 @@ def test_a_failed_task_is_refunded_here_and_counted_as_spent(tmp_path: Path) -> 
     assert [one.kind.value for one in world.sandbox.ledger()] == ["charge", "charge", "refund"]
 
 
-def test_fewer_pictures_are_kept_and_what_needs_a_missing_one_is_blocked(tmp_path: Path) -> None:
+def test_fewer_pictures_are_kept_and_what_needs_a_missing_one_asks_a_person(tmp_path: Path) -> None:
     """Two of four: both are stored, the variant of the first is made, that of the third is not."""
     world = World(tmp_path, image("owl"), vary("dusk", "owl", 1), upscale("large", "owl", 3))
     world.order(Place.SUBMIT, Fewer(2), prompt_contains="owl")
     run = world.apply()
-    assert run.endings() == {"owl": Ending.DONE, "dusk": Ending.DONE, "large": Ending.BLOCKED}
+    assert run.endings() == {"owl": Ending.DONE, "dusk": Ending.DONE, "large": Ending.NEEDS_PICK}
     assert world.owned_pictures("owl") == 2
     planned = world.action("large")
     assert planned is not None
