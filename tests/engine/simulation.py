@@ -16,7 +16,8 @@ from unittest.mock import patch
 import simulation_dice as seeded
 from engine_kit import Parts, World
 from engine_wire import Visit
-from simulation_promises import Books, check, check_end, demand
+from simulation_books import Books
+from simulation_promises import check, check_end, demand
 from virtual_time import Crash
 
 from reconciler.ids import IntentId, RunId

@@ -175,7 +175,7 @@ def _faults(
             dice.choice(misdeeds),
             prompt_contains=dice.choice(names),
             after=dice.choice((0, 0, 1, 2, 4)),
-            times=dice.randint(1, 4),
+            times=dice.choice((1, 1, 2, 4, 9)),
         )
 
 

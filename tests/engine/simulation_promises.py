@@ -2,29 +2,33 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 from engine_kit import APIXO, World
+from simulation_books import Books, Entry
 
 from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.evidence import Verdict
-from reconciler.ids import Address, IntentId, TaskId
+from reconciler.ids import IntentId
 from reconciler.inquiry import _Account, sending_time
 from reconciler.plan.actions import Verb
-from reconciler.policy import ONCE, OnDoubt
+from reconciler.policy import FailureKind, OnDoubt
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.desk import account_of
-from reconciler.sandbox.ledger import EntryKind
-from reconciler.spec.request import Imagine, Operation
-from reconciler.spec.resource import Resource
 from reconciler.state.store import Limits
 
 _OVER = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED)
 _DELIVERED = (Phase.SUCCEEDED, Phase.STORED)
 _DOUBTFUL = (Phase.SUBMITTING, Phase.IN_DOUBT, Phase.ABANDONED)
 _NOTHING_BOUGHT = (Phase.INTENDED, Phase.REJECTED, Phase.CANCELLED)
+_FOR_GOOD = (
+    FailureKind.MODERATED,
+    FailureKind.BAD_REQUEST,
+    FailureKind.UNKNOWN,
+)
+"""What the stories meet of that which nobody may send again by itself."""
+
+_MOST_IN_VAIN = 3
 _BLINK = 1e-3
 """Seconds by which the virtual clock may round."""
 
@@ -37,76 +41,6 @@ def demand(holds: bool, words: str) -> None:
     """Raise BrokenPromiseError unless it holds."""
     if not holds:
         raise BrokenPromiseError(words)
-
-
-class Entry(NamedTuple):
-    """One entry of the state's own ledger."""
-
-    seq: int
-    run: str
-    day: str
-    image: str
-    intent: IntentId
-    amount: int
-
-
-class Books:
-    """What the record says, what the sandbox knows, and what was sent, at one moment."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        with world.archive() as store:
-            self.attempts = [one for key in store.latest() for one in store.attempts(key)]
-            self.entries = store._source.ask(
-                lambda connection: [Entry(*row) for row in connection.execute(_ENTRIES)]
-            )
-            told = store.log()
-        self.known = {one.task_id: one for one in self.attempts if one.task_id}
-        self.doubted = {one.intent for one in told if one.kind == "answer_lost"}
-        self._movements = world.sandbox.ledger()
-
-    @cached_property
-    def names(self) -> Mapping[TaskId, str]:
-        """What the sandbox calls each task that it has charged."""
-        return {one.task_id: f"{one.mode}:{one.prompt}" for one in self._movements}
-
-    @cached_property
-    def net(self) -> Mapping[TaskId, int]:
-        """What each task has cost in the end, in micro-dollars."""
-        sums: Counter[TaskId] = Counter()
-        for one in self._movements:
-            sums[one.task_id] += one.amount if one.kind is EntryKind.CHARGE else -one.amount
-        return sums
-
-    @cached_property
-    def bought(self) -> Mapping[IntentId | None, list[TaskId]]:
-        """The tasks that each intent's requests have become, whoever has heard of it."""
-        tasks: dict[IntentId | None, list[TaskId]] = defaultdict(list)
-        for visit in self.world.submissions():
-            if visit.bought:
-                tasks[visit.intent].append(visit.bought)
-        return tasks
-
-    def unexplained(self, name: str) -> list[TaskId]:
-        """Return the charged tasks of this name that no record knows: what a person can look up."""
-        return [
-            task for task, called in self.names.items() if called == name and task not in self.known
-        ]
-
-    def name(self, purchase: Purchase) -> str:
-        """Return the `mode:prompt` that the sandbox's ledger knows a purchase by."""
-        return _ledger_name(self.world.resources[purchase.address], self.world)
-
-    def cost(self, purchase: Purchase) -> int:
-        """Return what a purchase has really cost: its task, as far as anybody knows which."""
-        tasks = [purchase.task_id] if purchase.task_id else self.bought.get(purchase.id, [])
-        return sum(self.net[task] for task in tasks)
-
-
-_ENTRIES = (
-    "SELECT seq, run, substr(booked_at, 1, 10), image, intent, coalesce(amount_micro_usd, 0)"
-    " FROM ledger ORDER BY seq"
-)
 
 
 def check(books: Books, limits: Limits, *, deaths: int, given_up: Collection[IntentId]) -> None:
@@ -157,12 +91,10 @@ def _check_attempts(books: Books, given_up: Collection[IntentId]) -> None:
             is_decided = rebuys or before.id in given_up
             is_over = before.phase in _OVER or (before.phase is Phase.ABANDONED and is_decided)
             demand(is_over, f"{before.address} is {before.phase}, and was bought again")
-            failure = before.failure
-            may_work = failure is None or books.world.policy.attempts_at(failure.kind) > ONCE
-            demand(may_work, f"{before.address} failed for good, and was bought again")
-        lost = sum(one.phase in _DOUBTFUL and one.id not in given_up for one in attempts)
-        most = 3 if books.world.policy.on_doubt is OnDoubt.REBUY else 1
-        demand(lost <= most, f"{attempts[0].address} was lost {lost} times")
+            is_for_good = before.failure is not None and before.failure.kind in _FOR_GOOD
+            demand(not is_for_good, f"{before.address} failed for good, and was bought again")
+        vain = sum(one.is_fruitless and one.id not in given_up for one in attempts)
+        demand(vain <= _MOST_IN_VAIN, f"{attempts[0].address} was bought in vain {vain} times")
 
 
 def _check_doubts(books: Books, deaths: int) -> None:
@@ -300,16 +232,3 @@ def _is_at_home(purchase: Purchase, task: Mapping[str, object], world: World) ->
 def _latest(books: Books) -> Iterator[Purchase]:
     """Yield the last attempt at each take."""
     yield from {one.key: one for one in books.attempts}.values()
-
-
-def _ledger_name(resource: Resource, world: World) -> str:
-    request = resource.request
-    if isinstance(request, Imagine):
-        return f"text-to-image:{request.prompt}"
-    if resource.operation is Operation.EDIT:
-        return f"image-edit:{resource.address}"
-    if resource.operation is Operation.VARY:
-        return f"vary:{resource.address}"
-    assert resource.parent is not None
-    above = _ledger_name(world.resources[Address(resource.parent.address)], world)
-    return f"{resource.operation.value}:{above.partition(':')[2]}"

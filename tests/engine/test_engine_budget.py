@@ -19,9 +19,14 @@ from reconciler.state.store import Limits
 PRICE = 200_000
 
 
-def limits(**amounts: int) -> Limits:
+def limits(
+    per_run: int | None = None, per_day: int | None = None, per_month: int | None = None
+) -> Limits:
     """Return what may be spent, in micro-dollars."""
-    return Limits(**{name: MicroUsd(amount) for name, amount in amounts.items()})
+    run, day, month = (
+        None if one is None else MicroUsd(one) for one in (per_run, per_day, per_month)
+    )
+    return Limits(run, day, month)
 
 
 @pytest.mark.parametrize("bought", [0, 1, 3, 9])
