@@ -329,25 +329,6 @@ def _with(project: Project, line: str) -> None:
     project.write("reconciler.yaml", f"{text}{line}\n")
 
 
-def test_budgets(project: Project, shop: Shop) -> None:
-    """More than a limit: exit 6, the sums, nothing sent, nobody asked; within it: bought."""
-    _with(project, "budget: {per_apply: 0.70, per_month: 1.00}")
-    with shop.untouched():
-        ran = project("apply", "--yes").fails(
-            6, "the plan costs $0.80; `budget.per_apply` is $0.70"
-        )
-        assert "nothing was sent" in ran.err
-        assert "Spend" not in ran.out
-    project("apply", "--yes", "--exclude", "library.hero").exits(0)
-    project.edit("reconciler.yaml", "per_apply: 0.70", "per_apply: 7")
-    project.edit("specs/library.yaml", "at night", "at dawn")
-    with shop.untouched():
-        project("apply", "--yes").fails(
-            6, "the plan costs $0.60; `budget.per_month` is $1.00, $0.50 of it is spent"
-        )
-    project("plan", "--detailed-exitcode").exits(2)
-
-
 DRAFT = """\
 images:
   owl: {prompt: an owl, draft: true, pick: 1, variants: {final: {enhance: true}}}
