@@ -8,9 +8,10 @@ pytest_plugins = ["e2e_fixtures"]
 def test_drawn_pictures_are_not_owned_at_the_real_api(folder: Project) -> None:
     """Pointing a tried-out project at the real API is refused until the drawn ones are away."""
     folder("init").exits(0)
+    folder.edit("reconciler.yaml", "speed: 20 ", "speed: 300 ")
     folder("apply").exits(0)
     folder.edit("reconciler.yaml", '"sandbox:"', "http://127.0.0.1:9/api/v1")
-    folder.edit("reconciler.yaml", "speed: 20 ", "#speed: 20 ")
+    folder.edit("reconciler.yaml", "speed: 300 ", "#speed: 300 ")
 
     for command in ("plan", "status", "apply"):
         ran = folder(command).exits(1)
@@ -26,7 +27,7 @@ def test_bought_pictures_are_not_the_sandbox_s(project: Project, shop: Shop) -> 
     """Pointing a real project at the sandbox is refused: rehearsals have their own place."""
     project.spec("images:\n  owl: {prompt: a brass owl}\n")
     project("apply", "--yes").exits(0)
-    project.edit("reconciler.yaml", shop.base_url, '"sandbox:"')
+    project.edit("reconciler.yaml", shop.base_url, '"sandbox:"\n    speed: 300')
 
     ran = project("plan").exits(1)
     assert "owl was really bought, and `apixo` is the sandbox now" in ran.err

@@ -131,7 +131,7 @@ class SpendthriftStore(MortalStore):
 
 
 class OutdatedStore(MortalStore):
-    """Asks the month's budget, with what was spent when somebody last looked."""
+    """Asks the day's and the month's budget, with what was spent when somebody last looked."""
 
     _spent: MicroUsd | None = None
 
@@ -145,10 +145,10 @@ class OutdatedStore(MortalStore):
     ) -> None:
         """Look first, and book afterwards."""
         self._spent = self.spent_since(START) if self._spent is None else self._spent
-        most, price = limits.per_month, purchase.price or NOTHING
-        if most is not None and self._spent + price > most:
-            raise BudgetError("too much")
-        others = replace(limits, per_month=None)
+        for most in (limits.per_day, limits.per_month):
+            if most is not None and self._spent + (purchase.price or NOTHING) > most:
+                raise BudgetError("too much")
+        others = replace(limits, per_day=None, per_month=None)
         super().intend(purchase, others, run, instead_of=instead_of)
 
 

@@ -161,14 +161,16 @@ def refusals(dice: random.Random) -> Callable[[object], bool]:
 def _faults(
     dice: random.Random, resources: tuple[Resource, ...], manner: Manner
 ) -> Iterator[Fault]:
-    """Yield up to eight faults that may strike."""
+    """Yield up to ten faults that may strike."""
     choices = [
-        *[(Place.SUBMIT, _at_submit(dice, manner))] * 3,
+        (Place.SUBMIT, _losing(dice, manner)),
+        (Place.SUBMIT, _refusing(dice)),
+        (Place.SUBMIT, _failing(dice)),
         (Place.STATUS, _at_status(dice)),
         (Place.DOWNLOAD, _at_download(dice)),
     ]
-    names = [None, None, *(str(one.address) for one in resources)]
-    for _ in range(dice.randint(0, 8)):
+    names = [None, None, None, *(str(one.address) for one in resources)]
+    for _ in range(dice.randint(0, 10)):
         where, misdeeds = dice.choice(choices)
         yield Fault(
             where,
@@ -179,24 +181,35 @@ def _faults(
         )
 
 
-def _at_submit(dice: random.Random, manner: Manner) -> tuple[Action, ...]:
+def _losing(dice: random.Random, manner: Manner) -> tuple[Action, ...]:
+    """Return what loses an answer, or holds it back for long."""
     hidden = (502, 504) if manner.server_errors is ServerErrors.RETRY else (500, 502, 503, 504)
     return (
         DropBefore(),
         DropAfter(),
-        DropAfter(),
-        Status(429),
-        Status(429, retry_after=dice.randint(0, 20)),
-        Status(dice.choice((500, 503))),
         Status(dice.choice((502, 504)), html=dice.random() < 0.5),
-        Status(dice.choice((400, 404, 422))),
-        Status(dice.choice((401, 402, 403))),
-        StatusAfter(dice.choice(hidden)),
         StatusAfter(dice.choice(hidden)),
         Garbage(json=dice.random() < 0.5),
         Delay(dice.uniform(0.1, 55)),
         Delay(dice.uniform(20, 55)),
         Delay(dice.uniform(20, 100)),
+    )
+
+
+def _refusing(dice: random.Random) -> tuple[Action, ...]:
+    """Return what says no before anything is accepted."""
+    return (
+        Status(429),
+        Status(429, retry_after=dice.randint(0, 20)),
+        Status(dice.choice((500, 503))),
+        Status(dice.choice((400, 404, 422))),
+        Status(dice.choice((401, 402, 403))),
+    )
+
+
+def _failing(dice: random.Random) -> tuple[Action, ...]:
+    """Return what becomes of an accepted task but the usual."""
+    return (
         Fail(dice.choice(("NSFW", "Strange"))),
         Fail(dice.choice(("Task TimeOut", "RateLimitExceeded"))),
         Fail(dice.choice(("GENERATION_FAILED", "INSUFFICIENT_CREDITS"))),

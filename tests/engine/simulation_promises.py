@@ -24,6 +24,8 @@ _NOTHING_BOUGHT = (Phase.INTENDED, Phase.REJECTED, Phase.CANCELLED)
 _FOR_GOOD = (
     FailureKind.MODERATED,
     FailureKind.BAD_REQUEST,
+    FailureKind.BAD_INPUT_PICTURE,
+    FailureKind.EXPIRED,
     FailureKind.UNKNOWN,
 )
 """What the stories meet of that which nobody may send again by itself."""
