@@ -64,7 +64,13 @@ def inquire(
     now = datetime.now(UTC)
     balance, silence = None, "not asked: it is being sent"
     if sender is None:
+        newest = archive.last_seq()
         balance, silence = _balance_now(project, purchase)
+        if balance is not None and archive.last_seq() != newest:
+            balance, silence = (
+                None,
+                "a run went on while it was asked: look again when it has ended",
+            )
     events = [one for one in archive.log(purchase.address) if one.intent == purchase.id]
     sent_at, happened = sending_time(purchase, events), _happened(events)
     named = _NAMED_TASK.search(happened)
@@ -162,9 +168,7 @@ class _Account:
         return weigh(doubt, expenses, start, end)
 
     def _reading_now(self, now: datetime, balance: MicroUsd) -> Reading:
-        """What a run has bought since the account was asked is no part of its answer."""
-        known = (one.id for one in self._purchases.values() if one.created_at <= now)
-        return Reading(now, balance, frozenset(known))
+        return Reading(now, balance, frozenset(self._purchases))
 
     def _reading(self, record: BalanceRecord) -> Reading:
         begun = {one.intent for one in self._archive.movements(record) if one.kind in _BEGINS}

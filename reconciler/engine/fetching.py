@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from reconciler.engine.backoff import backoff
 from reconciler.engine.download import DownloadError, Obstacle, download
@@ -13,26 +14,38 @@ from reconciler.purchase import Candidate, LinksGone, PictureStored, StoredPictu
 _TRIES = 4
 _HOPELESS = (Obstacle.GONE, Obstacle.TOO_LARGE, Obstacle.TOO_SLOW)
 _HOPELESS_ADVICE = "it was paid, but nobody serves it any more; `take:` plus one buys a new one"
-Renew = Callable[[], Awaitable[None]]
-"""Asks the provider for the links again and records them."""
 
 
-async def fetch(tracked: Tracked, shop: Workshop, *, haste: float, renew: Renew) -> None:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a purchase's links come from.
+
+    `renew` asks the provider for them again and records them; `haste` divides every wait. `is_new`:
+    this run has heard for the first time that the task is finished.
+    """
+
+    renew: Callable[[], Awaitable[None]]
+    haste: float
+    is_new: bool
+
+
+async def fetch(tracked: Tracked, shop: Workshop, source: Source) -> None:
     """Store every candidate whose bytes are not there. Raises Unfinished when some stay away."""
-    problem = await _round(tracked, shop, haste)
+    problem = await _round(tracked, shop, source.haste)
     for wait in (0.0, *backoff(_TRIES)):
         if problem is None or problem.obstacle is not Obstacle.GONE:
             break
         if wait and _has_expired(tracked, shop):
             break
-        await asyncio.sleep(wait / haste)
-        await renew()
-        problem = await _round(tracked, shop, haste)
+        await asyncio.sleep(wait / source.haste)
+        await source.renew()
+        problem = await _round(tracked, shop, source.haste)
     if problem is not None:
-        is_hopeless = problem.obstacle is Obstacle.GONE and _has_expired(tracked, shop)
+        is_dead = problem.obstacle is Obstacle.GONE and _has_expired(tracked, shop)
+        is_hopeless = is_dead and not source.is_new  # no clock is right enough to believe it once
         if is_hopeless:
             tracked.record(LinksGone())
-        advice = _HOPELESS_ADVICE if is_hopeless else _advice(tracked)
+        advice = _HOPELESS_ADVICE if is_hopeless else _advice(tracked, shop)
         raise Unfinished(Ending.NOT_DOWNLOADED, str(problem), advice)
 
 
@@ -46,10 +59,12 @@ def _has_expired(tracked: Tracked, shop: Workshop) -> bool:
     return expiry is None or shop.now() >= expiry
 
 
-def _advice(tracked: Tracked) -> str:
+def _advice(tracked: Tracked, shop: Workshop) -> str:
     expiry = tracked.purchase.links_expire_at
-    until = f" (its link should live until {expiry:%Y-%m-%d %H:%M} UTC)" if expiry else ""
-    return f"it is paid: run apply again to fetch it{until}"
+    if expiry is None:
+        return "it is paid: run apply again to fetch it"
+    word = "should have died at" if shop.now() >= expiry else "should live until"
+    return f"it is paid: run apply again to fetch it (its link {word} {expiry:%Y-%m-%d %H:%M} UTC)"
 
 
 async def _round(tracked: Tracked, shop: Workshop, haste: float) -> DownloadError | None:

@@ -110,8 +110,7 @@ class Job:
             Kind.SUCCEEDED, tracked.purchase.address, pictures=len(tracked.purchase.candidates)
         )
         if self._must_fetch(tracked.purchase):
-            haste = self._has.channel.haste
-            await fetching.fetch(tracked, self._shop, haste=haste, renew=self._renew_links)
+            await fetching.fetch(tracked, self._shop, self._source())
         self._show(tracked.purchase)
 
     async def _wait(self, tracked: Tracked, cadence: Cadence) -> None:
@@ -225,6 +224,12 @@ class Job:
             fruitless_before=sum(one.is_fruitless for one in before),
         )
 
+    def _source(self) -> fetching.Source:
+        known = self._has.action.purchase
+        came_earlier = known is not None and known.finished_at is not None
+        is_new = self.verb is Verb.BUY or not came_earlier
+        return fetching.Source(self._renew_links, self._has.channel.haste, is_new=is_new)
+
     async def _renew_links(self) -> None:
         """Ask for the links once more: they may have moved, or only seemed to be gone."""
         tracked = self._tracked
@@ -232,7 +237,8 @@ class Job:
             return
         answer = await self._has.channel.look(tracked.purchase.task_id)
         if isinstance(answer, Finished) and _covers(answer, tracked.purchase):
-            tracked.record(waiting.delivered(answer, self._has.channel, self._shop.now()))
+            purchase, now = tracked.purchase, self._shop.now()
+            tracked.record(waiting.delivered(answer, purchase, self._has.channel, now))
 
     def _show(self, purchase: Purchase) -> None:
         resource = self._has.action.resource

@@ -68,11 +68,22 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def delivered(answer: Finished, channel: Channel, now: datetime) -> Delivered:
-    """The links' life counts from the task's end, or from now if its clock is ahead of ours."""
-    began = min(now, answer.completed_at or now)
+def delivered(answer: Finished, purchase: Purchase, channel: Channel, now: datetime) -> Delivered:
+    """Return what came. The links' life counts from the task's end, by our clock or its own.
+
+    Where the two clocks disagree, the later moment counts: what is paid for is not given up early.
+    """
+    ends = [answer.completed_at, _end_by_our_clock(answer, purchase)]
+    began = min(now, max((end for end in ends if end is not None), default=now))
     lifetime: timedelta = channel.adapter.can.link_lifetime
-    return Delivered(answer.urls, began + lifetime, answer.follow_ups)
+    return Delivered(answer.urls, began + lifetime, answer.follow_ups, answer.charged)
+
+
+def _end_by_our_clock(answer: Finished, purchase: Purchase) -> datetime | None:
+    """Return our moment of submission and the provider's duration together."""
+    if answer.created_at is None or answer.completed_at is None or purchase.submitted_at is None:
+        return None
+    return purchase.submitted_at + max(timedelta(0), answer.completed_at - answer.created_at)
 
 
 class _Watch:
@@ -98,7 +109,7 @@ class _Watch:
             case Finished(urls=urls) if not any(urls):
                 return TaskFailed(_NO_PICTURES)
             case Finished():
-                return delivered(answer, self._channel, self._shop.now())
+                return delivered(answer, self._purchase, self._channel, self._shop.now())
             case TaskFailed():
                 return answer
             case Running(stage):

@@ -56,7 +56,7 @@ def attempts(connection: sqlite3.Connection, key: TakeKey) -> tuple[Purchase, ..
 
 def by_address(connection: sqlite3.Connection, address: Address) -> tuple[Purchase, ...]:
     """Return what was bought under an address, the oldest first."""
-    return _where(connection, "address = ? ORDER BY created_at, key", address)
+    return _where(connection, "address = ? ORDER BY key", address)
 
 
 def unsent(connection: sqlite3.Connection) -> tuple[Purchase, ...]:

@@ -67,7 +67,6 @@ class Story:
         self._dice = random.Random(seed)  # noqa: S311 - no secret
         self._seed = seed
         self._deaths = 0
-        self._fastest_clock = 0.0
         self._given_up: set[IntentId] = set()
         self._terms = seeded.terms(self._dice)
         self.world = World(
@@ -147,7 +146,6 @@ class Story:
 
     def _set_the_clock(self) -> None:
         self.world.clock_error = seeded.clock_jump(self._dice)
-        self._fastest_clock = max(self._fastest_clock, self.world.clock_error)
 
     def _settle(self) -> None:
         """Let a person look at each doubt, find its task at the provider, or give it up."""
@@ -174,7 +172,7 @@ class Story:
                 break
             self._check()
             self.world.sleep(_BETWEEN)
-        check_end(Books(self.world), self._fastest_clock)
+        check_end(Books(self.world))
         before = len(self.world.visits)
         self.world.apply()
         demand(len(self.world.visits) == before, "an apply without work sends something")

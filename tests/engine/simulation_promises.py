@@ -177,7 +177,7 @@ def _check_evidence(books: Books) -> None:
     balance = desk.ledger.balance(account, desk.now)
     with world.archive() as store:
         for doubt in books.attempts:
-            if doubt.phase is not Phase.IN_DOUBT or _is_set_back(books):
+            if doubt.phase is not Phase.IN_DOUBT:
                 continue
             sent_at = sending_time(doubt, store.log(doubt.address))
             found = _Account(store, doubt, sent_at).finding(world.now(), balance)
@@ -188,18 +188,8 @@ def _check_evidence(books: Books) -> None:
                 demand(paid == 0, words)
 
 
-def _is_set_back(books: Books) -> bool:
-    """Whether something on record is from the future, by the engine's clock."""
-    now = books.world.now()
-    return any(max(one.created_at, one.changed_at) > now for one in books.attempts)
-
-
-def check_end(books: Books, fastest_clock: float) -> None:
-    """Nothing paid is forgotten, and nothing is left to do. Raises BrokenPromiseError.
-
-    `fastest_clock`: by how many seconds the engine's clock was ahead at most. By such a clock a
-    link may have had its life when a file host is in trouble; then it is given up too early.
-    """
+def check_end(books: Books) -> None:
+    """Nothing paid is forgotten, and nothing is left to do. Raises BrokenPromiseError."""
     plan = books.world.plan()
     left = {one.verb for one in plan.actions}
     demand(left <= {Verb.BLOCKED, Verb.PICK}, f"it does not end: {left}")
@@ -212,15 +202,14 @@ def check_end(books: Books, fastest_clock: float) -> None:
         if purchase.task_id is None:
             is_ended = purchase.phase in over
         else:
-            now = books.world.clock() + fastest_clock
-            is_ended = _is_at_home(purchase, told[purchase.task_id], books.world, now)
+            is_ended = _is_at_home(purchase, told[purchase.task_id], books.world)
         demand(is_ended, f"{purchase.address} was forgotten: {purchase.phase}")
     for purchase in _latest(books):
         is_reported = purchase.phase is Phase.STORED or purchase.address in listed
         demand(is_reported, f"{purchase.address} is {purchase.phase}, and nobody says so")
 
 
-def _is_at_home(purchase: Purchase, task: Mapping[str, object], world: World, now: float) -> bool:
+def _is_at_home(purchase: Purchase, task: Mapping[str, object], world: World) -> bool:
     """Whether all of a task's pictures are there, or there is a true reason why not."""
     match purchase.phase:
         case Phase.STORED:
@@ -230,7 +219,7 @@ def _is_at_home(purchase: Purchase, task: Mapping[str, object], world: World, no
         case Phase.SUCCEEDED:
             finished, life = task["finished"], world.sandbox._desk.settings.link_lifetime
             assert isinstance(finished, float)
-            is_dead = now >= finished + life.total_seconds()
+            is_dead = world.clock() >= finished + life.total_seconds()
             return purchase.links_expire_at is None and is_dead
         case _:
             return False

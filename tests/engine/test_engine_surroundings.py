@@ -267,11 +267,14 @@ def test_a_day_of_sleep_loses_nothing(tmp_path: Path, moment: float, *, timers: 
 
 
 def test_links_that_died_during_sleep_are_told_and_not_bought_again(tmp_path: Path) -> None:
-    """They live for a day: it was paid and is gone, which a person must decide about."""
+    """They live for a day. No clock is believed once: the second run that finds them dead says that
+    it was paid and is gone, which a person must decide about."""
     world = World(tmp_path, image("owl"), link_lifetime=timedelta(hours=1))
     run = world.apply(meanwhile=((10.0, sleeping(world, 2, timers=False)),))
     assert run.ending("owl") is Ending.NOT_DOWNLOADED
-    assert "it was paid" in run.outcome("owl").hint
+    assert "it is paid: run apply again" in run.outcome("owl").hint
+    assert "its link should have died at" in run.outcome("owl").hint
+    assert "it was paid, but nobody serves it any more" in world.apply().outcome("owl").hint
     planned = world.action("owl")
     assert planned is not None
     assert planned.verb is Verb.BLOCKED
