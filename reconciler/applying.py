@@ -17,13 +17,20 @@ from reconciler.config import CONFIG_FILE
 from reconciler.display import ViewDisplay
 from reconciler.engine.outcome import RunResult
 from reconciler.engine.progress import Reporter
-from reconciler.errors import AssetError, ReconcilerError
+from reconciler.errors import (
+    AssetError,
+    BudgetError,
+    ProviderError,
+    ReconcilerError,
+    SpecError,
+    UsageError,
+)
 from reconciler.ids import IntentId, ProviderName, RunId
 from reconciler.inventory import write_manifest
 from reconciler.money import MicroUsd
 from reconciler.plan.actions import Plan, Verb
 from reconciler.plan.owned import Owned
-from reconciler.planning import Wish, gather, make
+from reconciler.planning import Wish, already_paid, gather, make
 from reconciler.project import Project
 from reconciler.purchase import Phase, Purchase
 from reconciler.spec.load import Specs
@@ -33,6 +40,8 @@ from reconciler.state.store import Store
 
 _DOWNLOADS = 8
 _Counts = Mapping[ProviderName, int]
+_NO_SPECS = Specs({}, (), "")
+"""For a run while the specs have errors: nobody knows what they ask for."""
 
 
 class Desk(Protocol):
@@ -73,10 +82,14 @@ def apply(
     Raises LockedError while another run works, BudgetError before anything is sent, and whatever
     else makes the project unusable.
     """
+    allowance = Allowance(project.config.budget, max_cost)
     with RunLock(project.lock_path):
-        specs = project.load()
+        try:
+            specs = project.load()
+        except SpecError:
+            _bring_home_without_specs(project, allowance, desk)
+            raise
         with Store.open(project.state_path) as store:
-            allowance = Allowance(project.config.budget, max_cost)
             run = _Run(RunId(_new_id("run")), _now(), project, specs, store, allowance)
             desk.recovered(store.recover(run.id, run.started))
             owned = gather(project, store, run_active=False)
@@ -85,21 +98,56 @@ def apply(
             if not plan.work():
                 _keep_manifest(run)
                 return RunResult(plan, ())
-            over_budget = objection(plan, run.allowance, store, run.started)
-            if over_budget is not None:
-                raise over_budget
-            _check_keys(run, plan)
-            if not desk.approves(plan):
+            try:
+                is_approved = _may_begin(run, plan, desk)
+            except (BudgetError, UsageError):
+                _bring_home(run, plan, owned, desk)
+                raise
+            if not is_approved:
                 return None
             with desk.watch(plan) as reporter:
                 return _carry_out(run, plan, _occupied(owned, plan), reporter)
 
 
+def _may_begin(run: _Run, plan: Plan, desk: Desk) -> bool:
+    """Ask the budget, the environment and the desk, in this order; each may raise."""
+    over_budget = objection(plan, run.allowance, run.store, run.started)
+    if over_budget is not None:
+        raise over_budget
+    _check_keys(run, plan)
+    return desk.approves(plan)
+
+
+def _bring_home(run: _Run, plan: Plan, owned: Owned, desk: Desk) -> None:
+    """Wait for and fetch what is paid, although nothing may be bought: links do not live long."""
+    paid = already_paid(plan)
+    try:
+        _check_keys(run, paid)
+    except ProviderError:
+        return  # what forbade the purchases is told; without a key nobody can fetch
+    if paid.work():
+        with desk.watch(paid) as reporter:
+            _carry_out(run, paid, _occupied(owned, paid), reporter)
+
+
+def _bring_home_without_specs(project: Project, allowance: Allowance, desk: Desk) -> None:
+    """Do the same for everything on record, while the specs have errors; names come later."""
+    if not project.state_path.exists():
+        return
+    with Store.open(project.state_path) as store:
+        run = _Run(RunId(_new_id("run")), _now(), project, _NO_SPECS, store, allowance)
+        desk.recovered(store.recover(run.id, run.started))
+        owned = gather(project, store, run_active=False)
+        _bring_home(run, make(project, _NO_SPECS, owned, Wish()), owned, desk)
+
+
 def _carry_out(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) -> RunResult:
     _check_assets(run)
+    from reconciler.engine.loop import run_loop
+
     run.store.start_run(run.id, run.started)
     try:
-        result = asyncio.run(_work(run, plan, occupied, reporter))
+        result = run_loop(_work(run, plan, occupied, reporter))
     except BaseException:
         with suppress(ReconcilerError):  # what broke the run may break this too, and says less
             run.store.end_run(run.id, _now(), "failed")
@@ -197,7 +245,7 @@ def _history(
 def _listen(stop: asyncio.Event) -> None:
     """First Ctrl-C: stop submitting and leave in order. Second one: leave at once."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, partial(_heard, loop, stop, number))
 
 
@@ -214,7 +262,8 @@ def _check_keys(run: _Run, plan: Plan) -> None:
 
 
 def _keep_manifest(run: _Run) -> None:
-    write_manifest(run.project, run.specs, run.store)
+    if run.specs is not _NO_SPECS:
+        write_manifest(run.project, run.specs, run.store)
 
 
 def _new_id(kind: str) -> str:

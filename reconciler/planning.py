@@ -10,7 +10,7 @@ from reconciler.budgeting import Allowance, objection
 from reconciler.config import SANDBOX_ORIGIN
 from reconciler.errors import BudgetError, ConfigError
 from reconciler.ids import IntentId
-from reconciler.plan.actions import Plan
+from reconciler.plan.actions import Plan, Verb
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.select import select
@@ -85,6 +85,12 @@ def _only(plan: Plan, intent: IntentId) -> Plan:
         ),
         plan.in_sync,
     )
+
+
+def already_paid(plan: Plan) -> Plan:
+    """Narrow a plan to what brings home what was bought before; it waits for nobody."""
+    paid = (one for one in plan.actions if one.verb in (Verb.WAIT, Verb.FETCH))
+    return Plan(tuple(replace(one, after=()) for one in paid), plan.in_sync)
 
 
 def gather(project: Project, store: Store, *, run_active: bool) -> Owned:

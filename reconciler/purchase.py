@@ -27,7 +27,7 @@ from reconciler.ids import (
     TaskId,
 )
 from reconciler.money import NOTHING, MicroUsd
-from reconciler.policy import FailureKind
+from reconciler.policy import DEFAULT_ATTEMPTS, ONCE, FailureKind
 from reconciler.spec.resource import TakeKey
 
 
@@ -136,6 +136,25 @@ class Purchase:
         return self.price if self.charged is None else self.charged
 
     @property
+    def precedence(self) -> tuple[int, int]:
+        """Which of all attempts at a take says how it stands: the one with the greatest value.
+
+        What was given up unsent, or refused in passing, hides nothing that was sent before it; what
+        is alive, or was found after all, comes before every failure.
+        """
+        is_passing = self.failure is not None and DEFAULT_ATTEMPTS[self.failure.kind] > ONCE
+        match self.phase:
+            case Phase.CANCELLED:
+                rank = 0
+            case Phase.REJECTED if is_passing:
+                rank = 1
+            case Phase.REJECTED | Phase.FAILED | Phase.IN_DOUBT | Phase.ABANDONED:
+                rank = 2
+            case _:
+                rank = 3
+        return rank, self.attempt
+
+    @property
     def is_fruitless(self) -> bool:
         """Whether it was sent, perhaps paid, and gave nothing."""
         return self.phase in _FRUITLESS
@@ -225,10 +244,14 @@ class LinksGone:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """The task ended without a picture; `charged` zero means that all was refunded."""
+    """The task ended without a picture; `charged` zero means that all was refunded.
+
+    `created_at` is when the provider says that it accepted the task, by its own clock.
+    """
 
     failure: Failure
     charged: MicroUsd | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +305,7 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
             return replace(changed, phase=Phase.SUBMITTED, task_id=task_id)
         case Phase.IN_DOUBT, Abandoned():
             return replace(changed, phase=Phase.ABANDONED)
-        case Phase.SUBMITTED, TaskFailed(failure, charged):
+        case Phase.SUBMITTED, TaskFailed(failure=failure, charged=charged):
             ended = replace(changed, phase=Phase.FAILED, finished_at=now, charged=charged)
             return replace(ended, failure=failure)
         case Phase.SUBMITTED, Delivered():

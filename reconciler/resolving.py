@@ -4,7 +4,6 @@ What is attached or abandoned is written down under the run lock; bringing it ho
 ordinary apply of one purchase.
 """
 
-import asyncio
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from reconciler.applying import Desk, apply
+from reconciler.engine.loop import run_loop
 from reconciler.engine.outcome import RunResult
-from reconciler.errors import LockedError, ProviderError, SpecError, UsageError
+from reconciler.errors import LockedError, ProviderError, ReconcilerError, UsageError
 from reconciler.ids import Address, IntentId, ProviderName, RunId, TaskId
 from reconciler.inquiry import Inquiry, everything, inquire, sending_time
 from reconciler.looking import portray, state_of
@@ -28,8 +28,10 @@ from reconciler.state.lock import RunLock, holder
 from reconciler.state.store import Store
 
 _NOTHING_CHANGED = "nothing was changed"
-_CLOCKS = timedelta(minutes=10)
-"""How far the provider's clock and ours may be apart, with the longest wait for an answer."""
+_CLOCKS = timedelta(minutes=2)
+"""How far the provider's clock and ours may be apart."""
+_ANSWERS = timedelta(minutes=5)
+"""How long after a request left its task may have been made, by two such clocks."""
 
 _OPEN = (Phase.SUBMITTING, Phase.IN_DOUBT)
 
@@ -72,7 +74,7 @@ def attach(
         doubt = _doubt(project, store, which, given_up=True)
         _check_unclaimed(store, task_id)
         created_at = _verified(project, doubt, task_id)
-        if created_at is not None and not force:
+        if not force:
             _check_moment(task_id, created_at, sending_time(doubt, store.log(doubt.address)))
         return store.record(doubt, Attached(task_id), datetime.now(UTC), run)
 
@@ -98,7 +100,7 @@ def abandon(project: Project, which: Which, desk: Desk) -> Surrender:
         left = store.record(doubt, Abandoned(), datetime.now(UTC), run)
     try:
         return Surrender(left, planned(project, Wish()))
-    except SpecError:
+    except ReconcilerError:  # the doubt is given up; what is wrong beside it, `plan` will say
         return Surrender(left, None)
 
 
@@ -116,7 +118,7 @@ def _doubt(project: Project, archive: Archive, which: Which, *, given_up: bool) 
     again. Raises UsageError when there is none, or more than one.
     """
     latest = archive.latest()
-    bought = (one for one in archive.by_address(which.address) if latest[one.key].id == one.id)
+    bought = (one for one in archive.by_address(which.address) if _stands(one, latest[one.key]))
     found = [one for one in bought if _is_meant(one, given_up=given_up)]
     found = found or _under_new_name(project, archive, which.address, given_up=given_up)
     chosen = [one for one in found if _begins(one.id, which.intent)]
@@ -128,6 +130,11 @@ def _doubt(project: Project, archive: Archive, which: Which, *, given_up: bool) 
         details=[_described(one) for one in found],
         hint="say which one: `--intent` takes the beginning of its intent",
     )
+
+
+def _stands(purchase: Purchase, latest: Purchase) -> bool:
+    """Whether nothing was bought in its place: what was refused or not sent is nothing."""
+    return latest.id == purchase.id or latest.phase in (Phase.REJECTED, Phase.CANCELLED)
 
 
 def _is_meant(purchase: Purchase, *, given_up: bool) -> bool:
@@ -195,12 +202,10 @@ def _verified(project: Project, doubt: Purchase, task_id: TaskId) -> datetime | 
             details=(_NOTHING_CHANGED,),
             hint=f"add `{doubt.provider}` again: only it can tell about the task",
         )
-    answer = asyncio.run(_look(project, doubt.provider, task_id))
+    answer = run_loop(_look(project, doubt.provider, task_id))
     match answer:
-        case Running() | Finished():
+        case Running() | Finished() | TaskFailed():
             return answer.created_at
-        case TaskFailed():
-            return None
         case Unknown(detail):
             raise ProviderError(
                 f"{doubt.provider} tells nothing of task {task_id}: {detail}",
@@ -224,9 +229,15 @@ async def _look(
         return await connections.channels[provider].look(task_id)
 
 
-def _check_moment(task_id: TaskId, created_at: datetime, sent_at: datetime) -> None:
+def _check_moment(task_id: TaskId, created_at: datetime | None, sent_at: datetime) -> None:
     """Raise UsageError for a task that cannot be the one: nobody can make it in advance."""
-    if abs(created_at - sent_at) <= _CLOCKS:
+    if created_at is None:
+        raise UsageError(
+            f"the provider does not say when task {task_id} was made",
+            details=(f"this was sent at {_utc(sent_at)}", _NOTHING_CHANGED),
+            hint="`--force` takes it all the same, if you know that it is the one",
+        )
+    if -_CLOCKS <= created_at - sent_at <= _ANSWERS:
         return
     word = "before this was sent" if created_at < sent_at else "long after this was sent"
     raise UsageError(

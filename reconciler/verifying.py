@@ -1,7 +1,9 @@
 """Every owned picture re-read: damage is set aside, fetched again while links live, or priced."""
 
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +11,7 @@ from reconciler.applying import Desk, apply
 from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.engine.outcome import Ending, RunResult
 from reconciler.errors import ExitCode
-from reconciler.ids import Address, CandidateNumber, Digest
+from reconciler.ids import Address, CandidateNumber, Digest, RunId
 from reconciler.money import MicroUsd, format_price
 from reconciler.plan.actions import Plan, Reason
 from reconciler.planning import Wish, planned
@@ -56,10 +58,12 @@ class Report:
 def verify(project: Project, desk: Desk) -> Report:
     """Re-read everything, set damaged bytes aside, and fetch what can be fetched. Buys nothing."""
     objects = ObjectStore(project.assets_path)
-    with RunLock(project.lock_path), Store.open(project.state_path, read_only=True) as store:
-        purchases = store.latest().values()
-        digests = sorted(set(_digests(purchases)))
-        damaged = dict(_damaged(objects, digests))
+    with RunLock(project.lock_path):
+        _recover(project, desk)
+        with Store.open(project.state_path, read_only=True) as store:
+            purchases = store.latest().values()
+            digests = sorted(set(_digests(purchases)))
+            damaged = dict(_damaged(objects, digests))
     if not damaged:
         return Report(len(digests), ())
     plan = planned(project, Wish()).plan
@@ -69,6 +73,14 @@ def verify(project: Project, desk: Desk) -> Report:
     result = apply(project, Wish(fetchable), desk) if fetchable else None
     fates = _fates(plan, result)
     return Report(len(digests), tuple(_described(purchases, damaged, fates)))
+
+
+def _recover(project: Project, desk: Desk) -> None:
+    """Settle what a dead run left: while this one holds the project, it would look alive."""
+    if project.state_path.exists():
+        with Store.open(project.state_path) as store:
+            run = RunId(f"run_{secrets.token_hex(8)}")
+            desk.recovered(store.recover(run, datetime.now(UTC)))
 
 
 def _digests(purchases: Iterable[Purchase]) -> Iterator[Digest]:

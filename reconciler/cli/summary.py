@@ -44,7 +44,7 @@ def _interrupted(result: RunResult) -> str:
     purchases = [one.purchase for one in result.outcomes if one.purchase is not None]
     flying = [one for one in purchases if one.phase is Phase.SUBMITTED]
     if not flying:
-        return "Interrupted. Nothing is in flight; the next apply goes on from here."
+        return "Interrupted. No task is in flight; the next apply goes on from here."
     names = _listed([one.address for one in flying])
     return (
         f"Interrupted. In flight, for {format_usd(spent(flying))}, and on record: {names}. "

@@ -143,10 +143,21 @@ class _Effort:
         self, tracked: Tracked, verdict: Accepted | Refused | AnswerLost, nth: int
     ) -> None:
         """Write the answer down, and what it says about all others."""
-        purchase = tracked.record(verdict)
+        purchase = tracked.record(self._unclaimed(verdict))
         if purchase.phase is Phase.SUBMITTED:
             self._channel.turnstile.flight.accepted()
         _settle(purchase, self._channel, nth)
+
+    def _unclaimed(
+        self, verdict: Accepted | Refused | AnswerLost
+    ) -> Accepted | Refused | AnswerLost:
+        """No two purchases share a task: an id that is on record already proves nothing."""
+        if not isinstance(verdict, Accepted):
+            return verdict
+        owner = self._shop.store.by_task(self._channel.name, verdict.task_id)
+        if owner is None:
+            return verdict
+        return AnswerLost(f"answered with {owner.address}'s task id {verdict.task_id}")
 
     def _put_off(self, tracked: Tracked, verdict: NotSent | TryAgain, nth: int) -> None:
         """Let some time pass before the next try. Raises Unfinished when it was the last one."""

@@ -73,7 +73,7 @@ def delivered(answer: Finished, purchase: Purchase, channel: Channel, now: datet
 
     Where the two clocks disagree, the later moment counts: what is paid for is not given up early.
     """
-    ends = [answer.completed_at, _end_by_our_clock(answer, purchase)]
+    ends = [purchase.submitted_at, answer.completed_at, _end_by_our_clock(answer, purchase)]
     began = min(now, max((end for end in ends if end is not None), default=now))
     lifetime: timedelta = channel.adapter.can.link_lifetime
     return Delivered(answer.urls, began + lifetime, answer.follow_ups, answer.charged)
@@ -98,7 +98,7 @@ class _Watch:
         self._shop = shop
         self._purchase = purchase
         self._stage = ""
-        self._unknown = 0
+        self._unknown = self._empties = 0
         self._troubles: Iterator[float] = backoff(_TROUBLED_TRIES)
 
     async def ask(self, task_id: TaskId, due: float) -> Event | None:
@@ -107,7 +107,7 @@ class _Watch:
         self.pause = jittered(self._cadence.interval)
         match answer:
             case Finished(urls=urls) if not any(urls):
-                return TaskFailed(_NO_PICTURES)
+                return self._empty()
             case Finished():
                 return delivered(answer, self._purchase, self._channel, self._shop.now())
             case TaskFailed():
@@ -119,6 +119,11 @@ class _Watch:
             case TryAgain():
                 self._held_up(answer)
         return None
+
+    def _empty(self) -> Event | None:
+        """A success without pictures may only be early; it is believed when it stays so."""
+        self._empties += 1
+        return TaskFailed(_NO_PICTURES) if self._empties >= _UNKNOWN_TRIES else None
 
     def _running(self, stage: str) -> None:
         self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.ids import Address
-from reconciler.money import MicroUsd
+from reconciler.money import NOTHING, MicroUsd
 from reconciler.plan import doubts, viewing
 from reconciler.plan.actions import Action, Plan, Reason, Verb
 from reconciler.plan.offers import Hindrance, Offer, links_live, not_delivered, unoffered
@@ -152,11 +152,13 @@ class _Planner:
 
     def _once(self, wanted: Wanted, action: Action) -> Action:
         """One address works on a take; the others adopt it when it is there."""
-        if not action.verb.is_remote:
+        if not (action.verb.is_remote or action.verb is Verb.RESOLVE):
             return action
         first = self._workers.setdefault(wanted.key, action.address)
         if first == action.address:
             return action
+        if action.verb is Verb.RESOLVE:
+            return replace(action, price=NOTHING, note=f"the same purchase as {first}'s")
         return replace(
             frame(wanted, None),
             verb=Verb.ADOPT,

@@ -6,7 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from reconciler.ids import Address, IntentId, ProviderName, RunId
+from reconciler.ids import Address, IntentId, ProviderName, RunId, TaskId
 from reconciler.ledger import Sum
 from reconciler.money import MicroUsd
 from reconciler.purchase import Purchase
@@ -55,7 +55,7 @@ class Archive:
         self.close()
 
     def latest(self) -> Mapping[TakeKey, Purchase]:
-        """Return the latest attempt at every take."""
+        """Return, for every take, the attempt that says how it stands."""
         return self._source.ask(reading.latest)
 
     def purchase(self, intent: IntentId) -> Purchase | None:
@@ -65,6 +65,10 @@ class Archive:
     def attempts(self, key: TakeKey) -> tuple[Purchase, ...]:
         """Return every attempt at a take, the first one first."""
         return self._source.ask(lambda connection: reading.attempts(connection, key))
+
+    def by_task(self, provider: ProviderName, task_id: TaskId) -> Purchase | None:
+        """Return the purchase that this task of a provider stands for, if there is one."""
+        return self._source.ask(lambda connection: reading.by_task(connection, provider, task_id))
 
     def by_address(self, address: Address) -> tuple[Purchase, ...]:
         """Return what was bought under an address, the oldest first."""

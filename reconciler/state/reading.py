@@ -10,8 +10,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from reconciler.ids import Address, IntentId, ProviderName
-from reconciler.purchase import Candidate, Phase, Purchase
+from reconciler.ids import Address, IntentId, ProviderName, TaskId
+from reconciler.purchase import Candidate, Purchase
 from reconciler.spec.resource import TakeKey
 from reconciler.state.records import EventRecord, UsualTime, ViewRecord
 from reconciler.state.rows import (
@@ -27,21 +27,14 @@ _NO_MORE: tuple[None, Iterator[Row]] = (None, iter(()))
 
 
 def latest(connection: sqlite3.Connection) -> dict[TakeKey, Purchase]:
-    """Return the latest attempt at every take; two queries, whatever their number.
-
-    An attempt that was given up before anything was sent does not hide an earlier one.
-    """
+    """Return, for every take, the attempt that says how it stands; two queries for all of them."""
     with _without_collector():
         newest: dict[TakeKey, Purchase] = {}
         for one in _all_purchases(connection):
             known = newest.setdefault(one.key, one)
-            if _weight(known) < _weight(one):
+            if known is not one and known.precedence < one.precedence:
                 newest[one.key] = one
         return newest
-
-
-def _weight(attempt: Purchase) -> tuple[bool, int]:
-    return attempt.phase is not Phase.CANCELLED, attempt.attempt
 
 
 def purchase(connection: sqlite3.Connection, intent: IntentId) -> Purchase | None:
@@ -57,6 +50,13 @@ def attempts(connection: sqlite3.Connection, key: TakeKey) -> tuple[Purchase, ..
 def by_address(connection: sqlite3.Connection, address: Address) -> tuple[Purchase, ...]:
     """Return what was bought under an address, the oldest first."""
     return _where(connection, "address = ? ORDER BY key", address)
+
+
+def by_task(
+    connection: sqlite3.Connection, provider: ProviderName, task_id: TaskId
+) -> Purchase | None:
+    """Return the purchase that this task of a provider stands for, if there is one."""
+    return next(iter(_where(connection, "provider = ? AND task_id = ?", provider, task_id)), None)
 
 
 def unsent(connection: sqlite3.Connection) -> tuple[Purchase, ...]:

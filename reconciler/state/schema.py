@@ -210,6 +210,9 @@ _LEDGER = Step(
             ledger_seq INTEGER NOT NULL
         ) STRICT
         """,
+        """
+        CREATE INDEX purchases_task ON purchases (provider, task_id) WHERE task_id IS NOT NULL
+        """,
         "CREATE INDEX balances_provider ON balances (provider, seq)",
         *_append_only("balances", "readings of accounts are append-only"),
         _never_replaced("events", "the history is append-only"),

@@ -1,5 +1,6 @@
 """APIXO's protocol: submit bodies, answers, statuses (sections 1 to 4, 10, 11)."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +40,9 @@ MODEL = "midjourney"
 _NOTHING_ACCEPTED = (500, 503)
 _REQUEST_TIMEOUT = 408
 """The one 4xx that is a lost answer too: somebody gave up waiting. APIXO's pages never name it."""
+_NEVER_PASSED_ON = frozenset({301, 302, 307, 308, *range(400, 408), 413, 414, 415, 431})
+"""What a proxy or a wrong address answers before anything reaches an API."""
+_NAMED_TASK = re.compile(r'"task_?id"\s*:\s*("[^"]+"|[0-9]+)', re.IGNORECASE)
 _KINDS = {
     Operation.VARY: {number: kind.value for kind, number in VARY_TYPES.items()},
     Operation.UPSCALE: {number: kind.value for kind, number in UPSCALE_TYPES.items()},
@@ -49,7 +53,11 @@ def submit(order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]
     """Send one order and say what became of it."""
     body = {"request_type": "async", "input": wire_input(order)}
     answer = yield HttpCall("POST", f"generateTask/{MODEL}", body=body)
-    return _submission(answer, is_follow_up=order.parent is not None)
+    verdict = _submission(answer, is_follow_up=order.parent is not None)
+    named = _named_task(answer.body, order.parent)
+    if named is None or isinstance(verdict, Accepted | AnswerLost):
+        return verdict
+    return AnswerLost(f"{answer.status}, and yet it names the task {named}")
 
 
 def wire_input(order: Order) -> JsonObject:
@@ -168,12 +176,10 @@ def _submission(
     if envelope is None:
         return _foreign_answer(answer)
     status, message = _status(answer, envelope), quoted(envelope.get("message"))
-    task_id = _task_id(envelope)
     if status == 200:
+        task_id = _task_id(envelope)
         lost = f"accepted, but without a task id: {answer.excerpt()}"
         return Accepted(task_id) if task_id else AnswerLost(lost)
-    if task_id:
-        return AnswerLost(f"{status} {message}, and yet it names the task {task_id}")
     if status == 429:
         return _limited(answer)
     if status in _NOTHING_ACCEPTED:
@@ -192,6 +198,15 @@ def _task_id(envelope: JsonObject) -> TaskId | None:
     return None
 
 
+def _named_task(body: bytes, parent: ParentTask | None) -> str | None:
+    """Return a task id that an answer names, however it spells that; the parent's is no news."""
+    for found in _NAMED_TASK.finditer(body.decode("utf-8", "replace")):
+        named = quoted(found[1].strip('"'))
+        if named and (parent is None or named != parent.task_id):
+            return named
+    return None
+
+
 def _limited(answer: HttpAnswer) -> TryAgain:
     return TryAgain("rate or concurrency limit (429)", answer.retry_after, is_limit=True)
 
@@ -200,7 +215,7 @@ def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost | TryAgain:
     """Not APIXO's envelope: somebody in between answered, or `base_url` is wrong."""
     if answer.status == 429:
         return _limited(answer)
-    if 300 <= answer.status < 500 and answer.status != _REQUEST_TIMEOUT:
+    if answer.status in _NEVER_PASSED_ON:
         return Refused(failures.not_the_api(answer))
     return AnswerLost(f"{answer.status}, and not APIXO's own answer: {answer.excerpt()}")
 
@@ -226,7 +241,8 @@ def _task(data: JsonObject) -> Running | Finished | TaskFailed | TryAgain:
         case "success":
             return _finished(data)
         case "failed":
-            return TaskFailed(failures.failed_task(data.get("failCode"), data.get("failMsg")))
+            failure = failures.failed_task(data.get("failCode"), data.get("failMsg"))
+            return TaskFailed(failure, created_at=_moment(data.get("createTime")))
         case str() as stage:
             return Running(quoted(stage), _moment(data.get("createTime")))
     return TryAgain("the answer names no state")
