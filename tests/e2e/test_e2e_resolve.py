@@ -172,8 +172,8 @@ class Api:
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (-11, "was made before this was sent"),
-        pytest.param(11, "was made long after", marks=pytest.mark.slow),
+        (-3, "was made before this was sent"),
+        pytest.param(6, "was made long after", marks=pytest.mark.slow),
     ],
 )
 def test_a_task_made_at_another_time_is_refused(
@@ -194,11 +194,12 @@ def test_a_task_made_at_another_time_is_refused(
 
 
 @pytest.mark.slow
-def test_a_task_made_within_ten_minutes_may_be_the_one(
-    project_at: Callable[[str], Project],
+@pytest.mark.parametrize("minutes", [-1, 4])
+def test_a_task_made_about_then_may_be_the_one(
+    project_at: Callable[[str], Project], minutes: int
 ) -> None:
-    """Clocks differ: nine minutes are no proof."""
-    with web_server(Api(datetime.now(UTC) - timedelta(minutes=9))) as (url, _):
+    """Clocks differ, and an answer may take its time."""
+    with web_server(Api(datetime.now(UTC) + timedelta(minutes=minutes))) as (url, _):
         project = project_at(url)
         project.spec(JUST_OWL)
         project("apply", "--yes").exits(7)

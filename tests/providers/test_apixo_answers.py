@@ -354,6 +354,39 @@ def test_poll_keeps_the_named_delay() -> None:
     assert polled(answer) == TryAgain("429 slow", 9.0, is_limit=True)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        enveloped({"taskId": 123456}, code=500, message="oops"),
+        enveloped({"task_id": "123456"}, code=503, message="oops"),
+        HttpAnswer(429, b'{"data": {"taskId": "123456"}}'),
+        HttpAnswer(400, b'{"code": "400", "data": {"taskid":"123456"}}'),
+        HttpAnswer(404, b'<html>"task_id": 123456</html>'),
+    ],
+)
+def test_an_answer_that_names_a_task_is_never_a_refusal(answer: HttpAnswer) -> None:
+    """However it spells the id, wherever it stands: perhaps it was accepted."""
+    verdict = submitted(answer)
+
+    assert isinstance(verdict, AnswerLost)
+    assert verdict.detail.endswith("and yet it names the task 123456")
+
+
+def test_a_refusal_may_name_the_parent() -> None:
+    """Which is no news: the follow-up itself was refused."""
+    answer = enveloped({"taskId": PARENT.task_id}, code=404, message="task not found")
+
+    assert isinstance(
+        concluded(APIXO.submit(Order(Upscale(Upscaler.SUBTLE), PARENT)), answer), Refused
+    )
+
+
+@pytest.mark.parametrize("status", [303, 409, 423, 425, 451, 499])
+def test_a_foreign_answer_that_proves_nothing(status: int) -> None:
+    """Only what a proxy or a wrong address says before anything is passed on is a refusal."""
+    assert isinstance(submitted(html(status)), AnswerLost)
+
+
 def test_a_follow_up_of_a_forgotten_task() -> None:
     """The model is known by then: a 404 says that the parent's task is gone."""
     order = Order(Upscale(Upscaler.SUBTLE), PARENT)

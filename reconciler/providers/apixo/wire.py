@@ -55,9 +55,13 @@ def submit(order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]
     answer = yield HttpCall("POST", f"generateTask/{MODEL}", body=body)
     verdict = _submission(answer, is_follow_up=order.parent is not None)
     named = _named_task(answer.body, order.parent)
-    if named is None or isinstance(verdict, Accepted | AnswerLost):
+    if named is None or isinstance(verdict, Accepted):
         return verdict
-    return AnswerLost(f"{answer.status}, and yet it names the task {named}")
+    if isinstance(verdict, AnswerLost) and named in verdict.detail:
+        return verdict
+    envelope = _envelope(answer) or {}
+    words = f"{answer.status} {quoted(envelope.get('message'))}".rstrip()
+    return AnswerLost(f"{words}, and yet it names the task {named}")
 
 
 def wire_input(order: Order) -> JsonObject:
