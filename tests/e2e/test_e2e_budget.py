@@ -147,6 +147,7 @@ def test_an_unknown_price_fits_no_budget(project: Project, shop: Shop, limit: st
     project("apply", "--yes", *options, "owl9").exits(0)
 
 
+@pytest.mark.slow
 def test_what_is_in_flight_from_an_interrupted_run_counts(project: Project, shop: Shop) -> None:
     """A day's limit holds over runs: first too small for the rest, then used up to the cent."""
     budget(project, per_day=1.99)
@@ -201,6 +202,7 @@ def test_parallel_submissions_stop_exactly_at_the_limit(
     assert f"raise `budget.{limit}` in reconciler.yaml, or apply fewer addresses" in shown
 
 
+@pytest.mark.slow
 def test_a_doubt_counts_until_it_is_known_to_be_free(project: Project, shop: Shop) -> None:
     """In doubt is perhaps paid; what the provider refused is not."""
     budget(project, per_month=0.4)

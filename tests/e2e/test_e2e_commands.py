@@ -246,6 +246,7 @@ def test_the_repositorys_schemas_are_up_to_date(folder: Project) -> None:
         assert schema.is_file()
 
 
+@pytest.mark.slow
 def test_a_rehearsal_mixes_with_nothing(project: Project, shop: Shop) -> None:
     """A real base_url, no key: the sandbox draws, apart; the real state is as it was, both ways."""
     project.spec("images:\n  owl: {prompt: an owl, draft: true, pick: 2}\n")
@@ -335,6 +336,7 @@ images:
 """
 
 
+@pytest.mark.slow
 def test_an_unknown_price_is_shown_and_stops_a_budget(project: Project, shop: Shop) -> None:
     """Never zero: `unknown` in plan and question; with a budget exit 6; `prices:` cures it."""
     project.spec(DRAFT)
@@ -365,6 +367,7 @@ def plan_exits(project: Project, code: int) -> Ran:
     return project("plan", "--detailed-exitcode").exits(code)
 
 
+@pytest.mark.slow
 def test_detailed_exit_codes(project: Project) -> None:
     """0 in sync, 2 paid work, 3 free work, 4 picks, 5 failures, 7 doubts, 1 error."""
     project("plan").exits(0)

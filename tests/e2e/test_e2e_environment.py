@@ -307,6 +307,7 @@ def test_copies_instead_of_links(project: Project) -> None:
     assert project("plan").exits(0).out.startswith("No changes")
 
 
+@pytest.mark.slow
 def test_a_damaged_sandbox_database(folder: Project) -> None:
     """The emulator's own file is no reason for a traceback."""
     folder("init").exits(0)

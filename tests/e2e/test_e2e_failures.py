@@ -75,6 +75,7 @@ def test_a_moderated_prompt_is_bought_again_only_when_asked_or_changed(
 SENSITIVE = "text-to-image a brass owl [sandbox: SensitiveContentDetected]"
 
 
+@pytest.mark.slow
 def test_a_passing_failure_is_tried_by_the_next_apply(project: Project, shop: Shop) -> None:
     """`Task TimeOut` may work next time: exit 5 now, bought by the next apply."""
     shop.faults({"where": "submit", "action": "fail", "code": "Task TimeOut", "mode": "upscale"})
@@ -257,6 +258,7 @@ BROKEN_DOWNLOADS: dict[str, tuple[dict[str, Any], str]] = {
 SLOWLY = [pytest.param(name, marks=pytest.mark.slow) for name in ("cut", "noise", "status")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["page", *SLOWLY])
 def test_a_broken_download_keeps_what_was_paid(folder: Project, name: str) -> None:
     """Exit 5, nothing half-written is kept, and the next apply fetches without buying."""
@@ -317,6 +319,7 @@ def test_a_download_that_cannot_work_is_not_repeated(
     assert len(project.objects()) == 4
 
 
+@pytest.mark.slow
 def test_an_endless_download_is_cut(project: Project, shop: Shop) -> None:
     """Without an announced size it is stopped at the limit, the disk is not filled."""
     project.spec("images:\n  owl: {prompt: a brass owl}\n")
@@ -330,6 +333,7 @@ def test_an_endless_download_is_cut(project: Project, shop: Shop) -> None:
     assert len(shop.charges()) == 1
 
 
+@pytest.mark.slow
 def test_a_slow_download_is_waited_for(project: Project, shop: Shop) -> None:
     """A trickle is no failure."""
     project.spec("images:\n  owl: {prompt: a brass owl}\n")

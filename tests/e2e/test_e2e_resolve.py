@@ -169,6 +169,7 @@ class Api:
         request.wfile.write(json.dumps(body).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
@@ -243,6 +244,7 @@ def quarter_of_an_hour_ago(project: Project) -> None:
     connection.close()
 
 
+@pytest.mark.slow
 def test_what_was_given_up_can_still_be_attached(project: Project, shop: Shop) -> None:
     """Its task turned up before it was bought again: no second purchase, one document of JSON."""
     in_doubt(project, shop, ACCEPTED)
@@ -298,6 +300,7 @@ def test_rebuy_that_works_the_second_time(project: Project, shop: Shop) -> None:
     assert phases == ["abandoned", "stored"]
 
 
+@pytest.mark.slow
 def test_killed_between_request_and_answer(project: Project, shop: Shop) -> None:
     """While it is being sent it is no doubt; dead, it is one, even before any other run."""
     project.spec(JUST_OWL)
@@ -399,6 +402,7 @@ def test_what_makes_no_sense_is_refused(
     project("resolve", *arguments).fails(1, words)
 
 
+@pytest.mark.slow
 def test_balances_are_read_around_purchases_only(project: Project, shop: Shop) -> None:
     """Before the first intent and after the run; never for a run that buys nothing."""
     project.spec(JUST_OWL)

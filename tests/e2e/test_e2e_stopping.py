@@ -60,6 +60,7 @@ def test_item_4_killed_between_submit_and_poll(project: Project, shop: Shop) -> 
     assert shop.requests()["submit"] == 5
 
 
+@pytest.mark.slow
 def test_item_4_killed_during_downloads(project: Project, shop: Shop) -> None:
     """What was delivered is fetched again for free; what was stored is not even downloaded."""
     project.spec(FIVE)
@@ -78,6 +79,7 @@ def test_item_4_killed_during_downloads(project: Project, shop: Shop) -> None:
 SLOWLY = [pytest.param(number, marks=pytest.mark.slow) for number in (2, 3, 5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 4, *SLOWLY])
 def test_item_4_killed_right_after_a_submission(project: Project, shop: Shop, number: int) -> None:
     """Killed when the n-th request has arrived: charged at most once, in doubt or converged."""
@@ -194,6 +196,7 @@ def test_ctrl_c_while_an_answer_is_awaited_leaves_a_doubt(project: Project, shop
     assert Counter(shop.charges())["text-to-image a brass owl"] == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_during_a_download_keeps_what_is_paid(project: Project, shop: Shop) -> None:
     """A trickling download is left at once, and fetched by the next apply without buying."""
     project.spec(FIVE)

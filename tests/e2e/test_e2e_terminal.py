@@ -96,6 +96,7 @@ def test_the_sandbox_asks_nobody(folder: Project) -> None:
     assert "Applied: 2 bought for $0.50." in uncoloured(terminal.seen)
 
 
+@pytest.mark.slow
 def test_no_color(project: Project, shop: Shop) -> None:
     """NO_COLOR, and a pipe, take every colour away; a terminal without it has some."""
     coloured = project.terminal("plan")

@@ -1,5 +1,6 @@
 """What the sandbox drew and what was bought are never taken for each other."""
 
+import pytest
 from e2e_kit import Project, Shop
 
 pytest_plugins = ["e2e_fixtures"]
@@ -23,6 +24,7 @@ def test_drawn_pictures_are_not_owned_at_the_real_api(folder: Project) -> None:
     assert "Plan: 2 tasks to buy" in folder("plan").exits(0).out
 
 
+@pytest.mark.slow
 def test_bought_pictures_are_not_the_sandbox_s(project: Project, shop: Shop) -> None:
     """Pointing a real project at the sandbox is refused: rehearsals have their own place."""
     project.spec("images:\n  owl: {prompt: a brass owl}\n")

@@ -21,7 +21,7 @@ from simulation_promises import BrokenPromiseError
 
 from reconciler.purchase import Phase
 
-QUICK = 120
+QUICK = 72
 QUICK_CHUNKS = 12
 MANY = int(os.environ.get("SIMULATE", "2500"))
 CHUNKS = max(1, min(MANY, max(50, MANY // 100)))
