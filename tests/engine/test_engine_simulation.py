@@ -23,7 +23,7 @@ from reconciler.purchase import Phase
 
 QUICK = 72
 QUICK_CHUNKS = 12
-MANY = int(os.environ.get("SIMULATE", "2500"))
+MANY = int(os.environ.get("SIMULATE", "2000"))
 CHUNKS = max(1, min(MANY, max(50, MANY // 100)))
 FIRST = int(os.environ.get("SIMULATE_FROM", "1000"))
 REPORT = os.environ.get("SIMULATE_REPORT")
