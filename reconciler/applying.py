@@ -243,9 +243,12 @@ def _history(
 
 
 def _listen(stop: asyncio.Event) -> None:
-    """First Ctrl-C: stop submitting and leave in order. Second one: leave at once."""
+    """First Ctrl-C, or a terminal that is closed: leave in order. Second one: leave at once."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` means to live on
+        heard.append(signal.SIGHUP)
+    for number in heard:
         loop.add_signal_handler(number, partial(_heard, loop, stop, number))
 
 

@@ -153,7 +153,12 @@ def test_item_4_killed_again_and_again(project: Project, shop: Shop, seed: int) 
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_by_signal_leaves_at_once_and_goes_on_later(
     project: Project, shop: Shop, number: signal.Signals
