@@ -72,7 +72,7 @@ def attach(
     with _changing(project, desk) as (store, run):
         project.load()  # a spec with an error is told before anything changes
         doubt = _doubt(project, store, which, given_up=True)
-        _check_unclaimed(store, task_id)
+        _check_unclaimed(store, doubt.provider, task_id)
         created_at = _verified(project, doubt, task_id)
         if not force:
             _check_moment(task_id, created_at, sending_time(doubt, store.log(doubt.address)))
@@ -184,8 +184,8 @@ def _advice(takes: Sequence[Purchase], address: Address) -> str:
     return f"`reconcile show {address}` tells all about it, `reconcile plan` what is left to do"
 
 
-def _check_unclaimed(archive: Archive, task_id: TaskId) -> None:
-    owner = next((one for one in everything(archive) if one.task_id == task_id), None)
+def _check_unclaimed(archive: Archive, provider: ProviderName, task_id: TaskId) -> None:
+    owner = archive.by_task(provider, task_id)
     if owner is not None:
         raise UsageError(
             f"task {task_id} is on record already, for another purchase",
