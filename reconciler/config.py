@@ -32,6 +32,15 @@ class ServerErrors(StrEnum):
     """A task may exist behind it: never sent again by itself."""
 
 
+class MaskPolarity(StrEnum):
+    """What marks the part of a mask that a provider repaints; APIMart's pages disagree."""
+
+    WHITE = "white"
+    """White is repainted, what is transparent stays."""
+    TRANSPARENT = "transparent"
+    """What is transparent is repainted, white stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Poll:
     """Seconds until the first question and between two; None: what the provider documents."""
@@ -60,6 +69,8 @@ class ProviderConfig:
     poll: Poll = Poll()
     refunds_failures: bool | None = None
     server_errors: ServerErrors = ServerErrors.RETRY
+    mask_repaints: MaskPolarity = MaskPolarity.WHITE
+    quota_per_usd: float | None = None
     speed: float = 1.0
 
     @property
@@ -74,6 +85,23 @@ class AssetsConfig:
 
     dir: str = "assets"
     views: ViewMode = ViewMode.LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A public place for local pictures, for providers that take URLs only.
+
+    What is put into `target`, a folder relative to the root or an `s3://bucket/prefix`, can be
+    fetched below `base_url`.
+    """
+
+    target: str
+    base_url: str
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it is a bucket and no folder."""
+        return self.target.startswith("s3://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +131,8 @@ class Config:
     """A project's configuration. Paths are relative to the project's root, with `/`.
 
     `prices` override the provider's table: provider → price key → amount; the keys are the
-    provider's to judge. `defaults` hold canonical field values as in Imagine, and `provider`.
+    provider's to judge. `silenced` are rules of advice that the project does not want to hear.
+    `defaults` hold canonical field values as in Imagine, and `provider`.
     """
 
     providers: Mapping[ProviderName, ProviderConfig]
@@ -113,5 +142,7 @@ class Config:
     assets: AssetsConfig = AssetsConfig()
     budget: Budget = Budget()
     policy: Policy = CAREFUL
+    publish: Publish | None = None
+    silenced: tuple[str, ...] = ()
     prices: Mapping[ProviderName, Mapping[str, MicroUsd]] = field(default_factory=_nothing)
     defaults: Mapping[str, Any] = field(default_factory=_nothing)

@@ -188,7 +188,7 @@ def _expense(purchase: Purchase) -> Expense | None:
         case Phase.FAILED:
             late = ended + SETTLES if ended else None
             return Expense(purchase.id, price, Fate.OPEN, late)
-        case Phase.SUBMITTED:
+        case Phase.SUBMITTED | Phase.MODAL:
             return Expense(purchase.id, price, Fate.OPEN, None)
         case Phase.SUBMITTING | Phase.IN_DOUBT | Phase.ABANDONED:
             late = purchase.changed_at + SETTLES

@@ -1,7 +1,8 @@
 """The life of one purchase, as values: phases, events, and the function that moves between them.
 
     intended ─► submitting ─► submitted ─► succeeded ─► stored
-       │            │             └─► failed     the task ran and gave nothing
+       │            │          │    ▲ └─► failed     the task ran and gave nothing
+       │            │          └► modal              the task waits for its second step
        │            ├─► rejected   refused before acceptance: nothing was charged
        │            ├─► in_doubt   no answer, perhaps paid: never sent again, a person decides
        │            │     ├─► submitted   its task was found after all
@@ -37,6 +38,7 @@ class Phase(StrEnum):
     INTENDED = "intended"
     SUBMITTING = "submitting"
     SUBMITTED = "submitted"
+    MODAL = "modal"
     SUCCEEDED = "succeeded"
     STORED = "stored"
     REJECTED = "rejected"
@@ -44,6 +46,11 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
     IN_DOUBT = "in_doubt"
     ABANDONED = "abandoned"
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether the provider works on its task, or waits for us to go on with it."""
+        return self in (Phase.SUBMITTED, Phase.MODAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,15 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """An owned object: what it is and how large. `byte_count` in bytes, sizes in pixels."""
+    """An owned object: what it is and how large. `byte_count` in bytes, sizes in pixels.
+
+    A clip is one, too; so is a description in words, which has no width and no height.
+    """
 
     digest: Digest
     media_type: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     byte_count: int
 
 
@@ -87,6 +97,24 @@ class Candidate:
     number: CandidateNumber
     url: str
     picture: StoredPicture | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a provider tells of a finished task beside its pictures.
+
+    `grid_url` shows all candidates in one picture; `remark` says why some are missing; `quota` is
+    what it counted for, in a unit of its own; `handle` is what its adapter needs for follow-ups,
+    and nobody else understands.
+    """
+
+    grid_url: str | None = None
+    remark: str | None = None
+    quota: str | None = None
+    handle: str | None = None
+
+
+NO_REPORT = Report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +155,7 @@ class Purchase:
     follow_ups: tuple[FollowUp, ...] | None = None
     charged: MicroUsd | None = None
     fruitless_before: int = 0
+    report: Report = NO_REPORT
 
     @property
     def cost(self) -> MicroUsd | None:
@@ -224,17 +253,29 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The task waits for its second step; it will not wait for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The provider has the second step, and works on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """The task succeeded. `urls` in candidate order; they work until `links_expire_at`.
 
-    None stands where a candidate was not delivered: the others keep their numbers. `charged` is
-    what the provider says that it took, if it says so.
+    None stands where a candidate was not delivered: the others keep their numbers. A `data:` URL
+    carries its result itself: a description in words. `charged` is what the provider says that it
+    took, if it says so.
     """
 
     urls: tuple[str | None, ...]
     links_expire_at: datetime
     follow_ups: tuple[FollowUp, ...] | None
     charged: MicroUsd | None = None
+    report: Report = NO_REPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +312,8 @@ Event = (
     | Attached
     | Abandoned
     | Withdrawn
+    | Paused
+    | Resumed
     | Delivered
     | LinksGone
     | TaskFailed
@@ -305,10 +348,14 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
             return replace(changed, phase=Phase.SUBMITTED, task_id=task_id)
         case Phase.IN_DOUBT, Abandoned():
             return replace(changed, phase=Phase.ABANDONED)
-        case Phase.SUBMITTED, TaskFailed(failure=failure, charged=charged):
+        case Phase.SUBMITTED, Paused():
+            return replace(changed, phase=Phase.MODAL)
+        case Phase.MODAL, Resumed():
+            return replace(changed, phase=Phase.SUBMITTED)
+        case ((Phase.SUBMITTED | Phase.MODAL), TaskFailed(failure=failure, charged=charged)):
             ended = replace(changed, phase=Phase.FAILED, finished_at=now, charged=charged)
             return replace(ended, failure=failure)
-        case Phase.SUBMITTED, Delivered():
+        case ((Phase.SUBMITTED | Phase.MODAL), Delivered()):
             return _delivered(replace(changed, finished_at=now), event)
         case (
             (Phase.SUCCEEDED | Phase.STORED),
@@ -334,6 +381,7 @@ def _delivered(purchase: Purchase, event: Delivered) -> Purchase:
         links_expire_at=event.links_expire_at,
         follow_ups=event.follow_ups,
         charged=purchase.charged if event.charged is None else event.charged,
+        report=event.report,
         candidates=tuple(sorted((*linked, *unlinked), key=lambda one: one.number)),
     )
 

@@ -21,7 +21,14 @@ from reconciler.looking import portray, state_of
 from reconciler.money import format_price
 from reconciler.planning import Proposal, Wish, planned
 from reconciler.project import Project
-from reconciler.providers.protocol import Finished, Running, TryAgain, Unknown
+from reconciler.providers.protocol import (
+    Awaiting,
+    Finished,
+    Running,
+    TaskState,
+    TryAgain,
+    Unknown,
+)
 from reconciler.purchase import Abandoned, Attached, Phase, Purchase, TaskFailed
 from reconciler.state.archive import Archive
 from reconciler.state.lock import RunLock, holder
@@ -204,7 +211,7 @@ def _verified(project: Project, doubt: Purchase, task_id: TaskId) -> datetime | 
         )
     answer = run_loop(_look(project, doubt.provider, task_id))
     match answer:
-        case Running() | Finished() | TaskFailed():
+        case Running() | Awaiting() | Finished() | TaskFailed():
             return answer.created_at
         case Unknown(detail):
             raise ProviderError(
@@ -220,9 +227,7 @@ def _verified(project: Project, doubt: Purchase, task_id: TaskId) -> datetime | 
             )
 
 
-async def _look(
-    project: Project, provider: ProviderName, task_id: TaskId
-) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+async def _look(project: Project, provider: ProviderName, task_id: TaskId) -> TaskState:
     from reconciler.clients import connect
 
     async with connect(project, [provider], {}) as connections:

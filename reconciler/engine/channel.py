@@ -24,15 +24,13 @@ from reconciler.money import NOTHING, MicroUsd
 from reconciler.providers.protocol import (
     Cadence,
     Exchange,
-    Finished,
     HttpAnswer,
     HttpCall,
     Lineage,
     Order,
     Provider,
-    Running,
+    TaskState,
     TryAgain,
-    Unknown,
 )
 from reconciler.purchase import Accepted, AnswerLost, Failure, NotSent, Refused, TaskFailed
 from reconciler.spec.request import Request
@@ -141,9 +139,7 @@ class Channel:
             return AnswerLost(f"{verdict.detail}: a task may exist behind it")
         return verdict
 
-    async def look(
-        self, task_id: TaskId, due: float | None = None
-    ) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+    async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:
         """Poll once; a broken connection is nothing but a reason to ask again.
 
         `due` is when this should have happened, by the loop's clock; None: now. Where polls count

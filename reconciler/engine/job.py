@@ -193,8 +193,8 @@ class Job:
         if source is None or parent is None or parent.task_id is None:
             return Order(request), None
         number = source.candidate or CandidateNumber(1)
-        needs_link = self._has.channel.adapter.can.edits_need_link
-        offer = Offer(parent, number, needs_link=needs_link)
+        by_link = self._has.channel.adapter.can.by_link
+        offer = Offer(parent, number, by_link=by_link)
         hindered = unoffered(resource, offer, self._shop.now())
         if hindered is not None:
             is_choice = hindered.verb is Verb.PICK

@@ -267,8 +267,8 @@ class _Planner:
         seller = self._sellers.get(wanted.provider)
         if seller is None or parent.purchase is None or not parent.purchase.candidates:
             return None
-        needs_link = seller.adapter.can.edits_need_link
-        offer = Offer(parent.purchase, wanted.candidate, needs_link=needs_link)
+        by_link = seller.adapter.can.by_link
+        offer = Offer(parent.purchase, wanted.candidate, by_link=by_link)
         return unoffered(wanted.resource, offer, self._owned.now)
 
 

@@ -23,12 +23,12 @@ from reconciler.spec.resource import Resource
 class Offer:
     """A delivered parent and the candidate to start from.
 
-    `needs_link`: this provider's follow-up edits take the candidate's link.
+    `by_link`: this provider's follow-ups that start from the candidate's picture.
     """
 
     parent: Purchase
     candidate: CandidateNumber | None
-    needs_link: bool
+    by_link: frozenset[Operation]
 
 
 class Hindrance(NamedTuple):
@@ -47,8 +47,7 @@ def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | No
         return missing
     if not _is_listed(resource, number, parent.follow_ups):
         return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
-    needs_link = offer.needs_link and resource.operation is Operation.EDIT
-    if needs_link and not links_live(parent, now):
+    if resource.operation in offer.by_link and not links_live(parent, now):
         note = f"a new take of {parent.address} gives a fresh link"
         return Hindrance(Verb.BLOCKED, Reason.LINK_EXPIRED, note)
     return None

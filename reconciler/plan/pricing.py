@@ -18,6 +18,14 @@ _PICTURES: Mapping[Operation, int | None] = {
     Operation.EDIT: None,
     Operation.UPSCALE: 1,
     Operation.ENHANCE: 1,
+    Operation.BLEND: 4,
+    Operation.DESCRIBE: 0,
+    Operation.SINGLE: 1,
+    Operation.ZOOM: None,
+    Operation.PAN: None,
+    Operation.INPAINT: 4,
+    Operation.REMIX: 4,
+    Operation.VIDEO: None,
 }
 
 

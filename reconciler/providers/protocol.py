@@ -12,10 +12,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from reconciler.ids import CandidateNumber, TaskId
+from reconciler.ids import CandidateNumber, Digest, IntentId, TaskId
 from reconciler.money import MicroUsd
-from reconciler.purchase import Accepted, AnswerLost, FollowUp, Refused, TaskFailed
-from reconciler.spec.request import Request
+from reconciler.purchase import (
+    NO_REPORT,
+    Accepted,
+    AnswerLost,
+    FollowUp,
+    Refused,
+    Report,
+    TaskFailed,
+)
+from reconciler.spec.request import Operation, Reference, Request
 
 JsonObject = dict[str, Any]
 Lineage = Sequence[Request]
@@ -25,13 +33,23 @@ _QUOTED = 160
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A picture on its way to the provider."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HttpCall:
-    """A request below the provider's base URL. `body` is sent as JSON."""
+    """A request below the provider's base URL. `body` is sent as JSON, `file` as a form's field."""
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     body: JsonObject | None = None
+    file: tuple[str, Attachment] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +129,21 @@ class Finished:
     follow_ups: tuple[FollowUp, ...] | None
     charged: MicroUsd | None = None
     created_at: datetime | None = None
+    report: Report = NO_REPORT
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """The task waits for its second step, which `Provider.go_on` sends."""
+
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The provider keeps the picture for a while, and can fetch it at `url`."""
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +151,10 @@ class Unknown:
     """The API says that it does not know this task."""
 
     detail: str
+
+
+TaskState = Running | Awaiting | Finished | TaskFailed | Unknown | TryAgain
+"""How a task stands, as far as one answer tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +168,34 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class ParentTask:
-    """Where a follow-up starts: the finished task, the candidate, and that candidate's link."""
+    """Where a follow-up starts: the finished task, the candidate, and that candidate's link.
+
+    `handle` is what the adapter itself told about the task (purchase.Report).
+    """
 
     task_id: TaskId
     candidate: CandidateNumber
     url: str
+    handle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A request with its inputs resolved: all that is needed to send it."""
+    """A request with its inputs resolved: all that is needed to send it.
+
+    `links` say where the provider can fetch each local picture, by its digest; `intent` is our name
+    for the purchase, for whoever can keep it beside the task.
+    """
 
     request: Request
     parent: ParentTask | None = None
+    lineage: Lineage = ()
+    links: Mapping[Digest, str] = field(default_factory=dict)
+    intent: IntentId | None = None
+
+    def link(self, reference: Reference) -> str:
+        """Return where the provider fetches a picture. Raises KeyError for one without a place."""
+        return reference.location if reference.digest is None else self.links[reference.digest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +228,30 @@ class Capabilities:
 
     `requests_per_minute` and `concurrent` are its smallest plan's: safe for an account of which
     the configuration says nothing. `refunds_failures`: it documents that a failed task costs
-    nothing in the end.
+    nothing in the end. `by_link` are the follow-ups that start from a candidate's picture, not from
+    its task. `task_lifetime` is how long a finished task can be followed up, None: for ever, as far
+    as anybody documents. `upload_lifetime` is how long it keeps an uploaded picture; None: it takes
+    none.
     """
 
     link_lifetime: timedelta
-    edits_need_link: bool
+    by_link: frozenset[Operation]
     refunds_failures: bool
     requests_per_minute: int
     concurrent: int
     prices: PriceTable
+    task_lifetime: timedelta | None = None
+    upload_lifetime: timedelta | None = None
+    sandbox_path: str = ""
+    """Where the embedded emulator serves this API, below its origin."""
 
 
 class Provider(Protocol):
     """One image API. All methods are pure."""
+
+    @property
+    def name(self) -> str:
+        """Return the vendor's own name, for people."""
 
     @property
     def can(self) -> Capabilities:
@@ -200,16 +263,28 @@ class Provider(Protocol):
     def price_key(self, request: Request, lineage: Lineage) -> str:
         """Return the row of the price table that bills this request."""
 
+    def units(self, request: Request) -> int:
+        """Return how many times that row is charged: a batch of videos pays for each clip."""
+
     def cadence(self, request: Request, lineage: Lineage) -> Cadence:
         """Return the documented polling rhythm for this kind of work."""
+
+    def prerequisite(self, request: Request, lineage: Lineage) -> Request | None:
+        """Return what this API must make of the parent's candidate first, and charges for."""
 
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy. TryAgain only where the answer proves that nothing was accepted."""
 
-    def poll(
-        self, task_id: TaskId
-    ) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+    def go_on(
+        self, task_id: TaskId, order: Order
+    ) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
+        """Send the second step of a task that waits for it. Buys nothing more."""
+
+    def poll(self, task_id: TaskId) -> "Exchange[TaskState]":
         """Ask how a task stands. Costs nothing, may be repeated."""
+
+    def upload(self, picture: Attachment) -> Exchange[Uploaded | Refused | TryAgain]:
+        """Give the provider a picture to fetch. Free; only where there is an `upload_lifetime`."""
 
     def balance(self) -> Exchange[MicroUsd | TryAgain]:
         """Ask what is left on the account."""

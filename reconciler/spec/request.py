@@ -6,13 +6,19 @@ form is what fingerprints, the database and diffs use, so its field names never 
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Any, assert_never, get_type_hints
+from typing import Any, get_type_hints
+
+from reconciler.ids import Digest
 
 JsonObject = dict[str, Any]
+
+BYTES = "sha256"
+"""How the location of a reference begins that is known by its bytes."""
 
 
 class Operation(StrEnum):
@@ -24,6 +30,14 @@ class Operation(StrEnum):
     UPSCALE = "upscale"
     REROLL = "reroll"
     ENHANCE = "enhance"
+    BLEND = "blend"
+    DESCRIBE = "describe"
+    SINGLE = "single"
+    ZOOM = "zoom"
+    PAN = "pan"
+    INPAINT = "inpaint"
+    REMIX = "remix"
+    VIDEO = "video"
 
 
 class Speed(StrEnum):
@@ -39,7 +53,6 @@ class Strength(StrEnum):
 
     SUBTLE = "subtle"
     STRONG = "strong"
-    REGION = "region"
 
 
 class Upscaler(StrEnum):
@@ -51,11 +64,43 @@ class Upscaler(StrEnum):
     QUADRUPLE = "4x"
 
 
+class ZoomOut(StrEnum):
+    """How much farther away a picture is seen from."""
+
+    HALF = "1.5x"
+    DOUBLE = "2x"
+
+
+class Direction(StrEnum):
+    """Where a picture is extended to."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    UP = "up"
+    DOWN = "down"
+
+
+class Resolution(StrEnum):
+    """A video's height in pixels."""
+
+    STANDARD = "480"
+    HIGH = "720"
+
+
+class Motion(StrEnum):
+    """How much moves in a video."""
+
+    LOW = "low"
+    HIGH = "high"
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture that guides another one: an http(s) URL, or a path below the project's root.
+    """A picture that a request starts from: an http(s) URL, or `sha256:` and its bytes' digest.
 
-    A weight of 1 is Midjourney's own default: written or not, it is the same request.
+    A local file is known by its bytes, so that moving it never buys; in a spec that is not bound to
+    its files yet (files.py) the location is the path below the project's root. A weight of 1 is
+    Midjourney's own default: written or not, it is the same request.
     """
 
     location: str
@@ -65,6 +110,12 @@ class Reference:
     def is_url(self) -> bool:
         """Whether the location is fetched from the network."""
         return self.location.startswith(("http://", "https://"))
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest of a local file's bytes; None for a URL, or a path that is not bound yet."""
+        kind, _, digest = self.location.partition(":")
+        return Digest(digest) if kind == BYTES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +148,10 @@ class Imagine:
     character_weight: int | None = None
     omni_refs: tuple[Reference, ...] = ()
     omni_weight: int | None = None
+    style: str | None = None
+    depth_refs: tuple[Reference, ...] = ()
+    depth_weight: int | float | None = None
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +222,100 @@ class Enhance:
     """A draft's candidate in full quality."""
 
 
-Request = Imagine | Edit | Vary | Upscale | Reroll | Enhance
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Two to four pictures become new ones, without words."""
+
+    pictures: tuple[Reference, ...]
+    aspect_ratio: str | None = None
+    speed: Speed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Words for a picture: a text is what comes. `source` None: a parent's candidate."""
+
+    source: Reference | None = None
+    speed: Speed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """One candidate as a picture of its own. We own it already, so that this is free and local.
+
+    `at_provider`: the provider's own task for it, which some of its follow-ups start from; only
+    plans ask for that, never a spec.
+    """
+
+    at_provider: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Zoom:
+    """The same picture seen from farther away."""
+
+    zoom: ZoomOut
+
+
+@dataclass(frozen=True, slots=True)
+class Pan:
+    """The picture extended to one side."""
+
+    pan: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Inpaint:
+    """The masked part of one candidate anew. White in `mask` is repainted, black stays.
+
+    Without a prompt the parent's counts.
+    """
+
+    mask: Reference
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remix:
+    """One candidate anew with other words; without a prompt the parent's count."""
+
+    remix: Strength
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """Clips that begin with a picture: `source`, or a parent's candidate where it is None.
+
+    `end` is the last picture, if one is wanted. `auto`: the provider chooses what moves. `batch`
+    clips are made, and each is paid.
+    """
+
+    prompt: str | None = None
+    source: Reference | None = None
+    end: Reference | None = None
+    resolution: Resolution = Resolution.STANDARD
+    motion: Motion | None = None
+    auto: bool = False
+    batch: int = 1
+
+
+Request = (
+    Imagine
+    | Edit
+    | Vary
+    | Upscale
+    | Reroll
+    | Enhance
+    | Blend
+    | Describe
+    | Single
+    | Zoom
+    | Pan
+    | Inpaint
+    | Remix
+    | Video
+)
 
 REQUESTS: MappingProxyType[Operation, type[Request]] = MappingProxyType(
     {
@@ -177,27 +325,37 @@ REQUESTS: MappingProxyType[Operation, type[Request]] = MappingProxyType(
         Operation.UPSCALE: Upscale,
         Operation.REROLL: Reroll,
         Operation.ENHANCE: Enhance,
+        Operation.BLEND: Blend,
+        Operation.DESCRIBE: Describe,
+        Operation.SINGLE: Single,
+        Operation.ZOOM: Zoom,
+        Operation.PAN: Pan,
+        Operation.INPAINT: Inpaint,
+        Operation.REMIX: Remix,
+        Operation.VIDEO: Video,
     }
 )
+_OPERATIONS = {kind: operation for operation, kind in REQUESTS.items()}
 
 
 def operation_of(request: Request) -> Operation:
     """Return the operation that a request asks for."""
-    match request:
-        case Imagine():
-            return Operation.IMAGINE
-        case Edit():
-            return Operation.EDIT
-        case Vary():
-            return Operation.VARY
-        case Upscale():
-            return Operation.UPSCALE
-        case Reroll():
-            return Operation.REROLL
-        case Enhance():
-            return Operation.ENHANCE
-        case _:
-            assert_never(request)
+    return _OPERATIONS[type(request)]
+
+
+def is_local(request: Request) -> bool:
+    """Whether it is made here from what we own: no provider is asked, nothing is paid."""
+    return isinstance(request, Single) and not request.at_provider
+
+
+def references(request: Request) -> Iterator[Reference]:
+    """Yield every picture that a request names, in the order of its fields."""
+    for field in fields(request):
+        value = getattr(request, field.name)
+        if isinstance(value, Reference):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (one for one in value if isinstance(one, Reference))
 
 
 def uses_candidate(operation: Operation) -> bool:

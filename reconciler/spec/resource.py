@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reconciler.ids import Address, CandidateNumber, Fingerprint, ProviderName
+from reconciler.ids import Address, CandidateNumber, Digest, Fingerprint, ProviderName
 from reconciler.spec.request import Operation, Request, decode, uses_candidate
 
 KeyPath = tuple[str | int, ...]
@@ -27,12 +27,21 @@ class TakeKey(NamedTuple):
     take: int
 
 
+class LocalFile(NamedTuple):
+    """A file of the project that a request refers to: its path, and its bytes' digest once read."""
+
+    path: str
+    digest: Digest | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One image or variant, ready to be compared with what is owned.
 
     `canonical` is the request's JSON form (request.py); `file` is relative to the project's root
-    and `path` leads to the entry in it, so that a failure can name the line.
+    and `path` leads to the entry in it, so that a failure can name the line. `files` are the local
+    pictures that the request refers to; `silenced` the rules of advice that nobody wants to hear
+    here (advice.py).
     """
 
     address: Address
@@ -44,6 +53,8 @@ class Resource:
     take: int
     file: str
     path: KeyPath
+    files: tuple[LocalFile, ...] = ()
+    silenced: tuple[str, ...] = ()
 
     @property
     def request(self) -> Request:

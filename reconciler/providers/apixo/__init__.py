@@ -7,19 +7,19 @@ from reconciler.ids import TaskId
 from reconciler.money import MicroUsd
 from reconciler.providers.apixo import prices, rules, wire
 from reconciler.providers.protocol import (
+    Attachment,
     Cadence,
     Capabilities,
     Exchange,
-    Finished,
     Issue,
     Lineage,
     Order,
-    Running,
+    TaskState,
     TryAgain,
-    Unknown,
+    Uploaded,
 )
-from reconciler.purchase import Accepted, AnswerLost, Refused, TaskFailed
-from reconciler.spec.request import Edit, Enhance, Imagine, Request, Reroll, Speed, Upscale, Vary
+from reconciler.purchase import Accepted, AnswerLost, Refused
+from reconciler.spec.request import Edit, Imagine, Operation, Request, Reroll, Speed
 
 
 class Apixo:
@@ -27,12 +27,14 @@ class Apixo:
 
     can = Capabilities(
         link_lifetime=timedelta(hours=24),  # section 14, the cautious reading
-        edits_need_link=True,  # section 4: a follow-up edit takes a URL, not a task id
+        by_link=frozenset({Operation.EDIT}),  # section 4: it takes a URL, not a task id
         refunds_failures=False,  # section 13: undocumented
         requests_per_minute=10,  # section 12, the Free plan
         concurrent=3,
         prices=prices.TABLE,
+        sandbox_path="/api/v1",
     )
+    name = "APIXO"
 
     def issues(self, request: Request, lineage: Lineage) -> Iterator[Issue]:
         """Yield every documented reason for a refusal or a silent change."""
@@ -41,6 +43,10 @@ class Apixo:
     def price_key(self, request: Request, lineage: Lineage) -> str:
         """Return the row of section 13's table that bills this request."""
         return prices.key(request, lineage)
+
+    def units(self, request: Request) -> int:  # noqa: ARG002 - the same for all
+        """Return 1: every task is charged once."""
+        return 1
 
     def cadence(self, request: Request, lineage: Lineage) -> Cadence:
         """Return section 8's rhythm; drafts and edits, undocumented, are polled like fast work.
@@ -54,16 +60,32 @@ class Apixo:
                 return Cadence(first=20, interval=(3, 5), usual=(15, 25))
             case Imagine() | Edit() | Reroll():
                 return Cadence(first=20, interval=(3, 5), usual=(30, 45))
-            case Vary() | Upscale() | Enhance():
+            case _:
                 return Cadence(first=15, interval=(3, 5), usual=(15, 60))
+
+    def prerequisite(
+        self,
+        request: Request,  # noqa: ARG002 - the same for all
+        lineage: Lineage,  # noqa: ARG002
+    ) -> Request | None:
+        """Return None: every follow-up starts from the parent's task (section 4)."""
+        return None
 
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy one task (sections 2 and 4)."""
         return wire.submit(order)
 
-    def poll(
-        self, task_id: TaskId
-    ) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+    def go_on(
+        self, task_id: TaskId, order: Order
+    ) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
+        """No task of this API has a second step."""
+        raise NotImplementedError
+
+    def upload(self, picture: Attachment) -> Exchange[Uploaded | Refused | TryAgain]:
+        """This API takes no picture (section 14)."""
+        raise NotImplementedError
+
+    def poll(self, task_id: TaskId) -> Exchange[TaskState]:
         """Ask how a task stands (section 3)."""
         return wire.poll(task_id)
 

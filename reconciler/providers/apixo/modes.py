@@ -16,18 +16,6 @@ from reconciler.spec.request import (
     Vary,
 )
 
-FOLLOW_UPS: MappingProxyType[str, frozenset[Operation]] = MappingProxyType(
-    {
-        "text-to-image": frozenset(Operation) - {Operation.IMAGINE},
-        "image-to-image": frozenset(Operation) - {Operation.IMAGINE},
-        "reroll": frozenset(Operation) - {Operation.IMAGINE},
-        "image-edit": frozenset({Operation.EDIT, Operation.UPSCALE}),
-        "vary": frozenset({Operation.REROLL, Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
-        "upscale": frozenset({Operation.VARY, Operation.EDIT}),
-        "enhance": frozenset({Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
-    }
-)
-
 OPERATIONS: MappingProxyType[str, Operation] = MappingProxyType(
     {
         "image-edit": Operation.EDIT,
@@ -38,6 +26,18 @@ OPERATIONS: MappingProxyType[str, Operation] = MappingProxyType(
     }
 )
 """The follow-ups that `supported_actions` can name."""
+
+FOLLOW_UPS: MappingProxyType[str, frozenset[Operation]] = MappingProxyType(
+    {
+        "text-to-image": frozenset(OPERATIONS.values()),
+        "image-to-image": frozenset(OPERATIONS.values()),
+        "reroll": frozenset(OPERATIONS.values()),
+        "image-edit": frozenset({Operation.EDIT, Operation.UPSCALE}),
+        "vary": frozenset({Operation.REROLL, Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
+        "upscale": frozenset({Operation.VARY, Operation.EDIT}),
+        "enhance": frozenset({Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
+    }
+)
 
 # Section 7: APIXO numbers them; the names come from sister pages with the same upstream.
 VARY_TYPES: MappingProxyType[Strength, int] = MappingProxyType(
@@ -69,6 +69,8 @@ def mode_of(request: Request) -> str:
             return "reroll"
         case Enhance():
             return "enhance"
+        case _:
+            return "none"
 
 
 def is_draft(lineage: Lineage) -> bool:

@@ -49,6 +49,8 @@ def key(request: Request, lineage: Lineage) -> str:
             return "enhance"
         case Reroll():
             return key(lineage[0], lineage[1:])
+        case _:
+            return "none"  # no such thing is sold here, and rules.py says so
 
 
 def _billed(speed: Speed | None) -> str:

@@ -17,7 +17,6 @@ from reconciler.spec.request import (
     Reference,
     Request,
     Speed,
-    Strength,
     Vary,
     operation_of,
 )
@@ -242,9 +241,5 @@ def _edit(request: Edit) -> Iterator[Issue]:
 
 
 def _vary(request: Vary) -> Iterator[Issue]:
-    if request.vary is Strength.REGION:
-        yield Issue(
-            ("vary",), "APIXO has no `vary: region`", "use `edit` with a `mask` on the parent"
-        )
     if request.prompt is not None:
         yield from _prompt(request.prompt)

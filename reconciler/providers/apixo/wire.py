@@ -17,6 +17,7 @@ from reconciler.providers.protocol import (
     Order,
     ParentTask,
     Running,
+    TaskState,
     TryAgain,
     Unknown,
     decoded,
@@ -224,7 +225,7 @@ def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost | TryAgain:
     return AnswerLost(f"{answer.status}, and not APIXO's own answer: {answer.excerpt()}")
 
 
-def poll(task_id: TaskId) -> Exchange[Running | Finished | TaskFailed | Unknown | TryAgain]:
+def poll(task_id: TaskId) -> Exchange[TaskState]:
     """Ask once how a task stands."""
     answer = yield HttpCall("GET", f"statusTask/{MODEL}", query={"taskId": task_id})
     envelope = _envelope(answer)
