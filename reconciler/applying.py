@@ -32,7 +32,7 @@ from reconciler.plan.actions import Plan, Verb
 from reconciler.plan.owned import Owned
 from reconciler.planning import Wish, already_paid, gather, make
 from reconciler.project import Project
-from reconciler.purchase import Phase, Purchase
+from reconciler.purchase import Purchase
 from reconciler.spec.load import Specs
 from reconciler.spec.request import Request, operation_of
 from reconciler.state.lock import RunLock
@@ -196,6 +196,7 @@ async def _work(run: _Run, plan: Plan, occupied: _Counts, reporter: Reporter) ->
             reporter=reporter,
             now=_now,
             new_intent=lambda: IntentId(_new_id("intent")),
+            places=connections.places,
             usual_seconds=_history(run.store, providers),
             policy=run.project.config.policy,
         )
@@ -221,7 +222,7 @@ def _occupied(owned: Owned, plan: Plan) -> _Counts:
     return Counter(
         one.provider
         for one in owned.purchases.values()
-        if one.phase is Phase.SUBMITTED and one.id not in awaited
+        if one.phase.is_in_flight and one.id not in awaited
     )
 
 

@@ -15,15 +15,16 @@ import httpx
 from reconciler import __version__
 from reconciler.config import SANDBOX_ORIGIN, ProviderConfig
 from reconciler.engine.channel import Channel, Manner
+from reconciler.engine.places import Places
 from reconciler.errors import ProviderError, StateError
 from reconciler.ids import ProviderName
 from reconciler.project import Project
 from reconciler.providers.protocol import Provider
+from reconciler.publishing import public_place
 
 if TYPE_CHECKING:
     from reconciler.sandbox import SandboxSettings
 
-_SANDBOX_KEY = "sandbox"
 _API_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _FILES_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _AGENT = f"reconciler/{__version__}"
@@ -31,10 +32,14 @@ _AGENT = f"reconciler/{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """A channel for every provider that is needed, and the client that downloads results."""
+    """A channel for every provider that is needed, and the client that downloads results.
+
+    `places` are where local pictures come from and go to.
+    """
 
     channels: Mapping[ProviderName, Channel]
     files: httpx.AsyncClient
+    places: Places
 
 
 @asynccontextmanager
@@ -52,14 +57,15 @@ async def connect(
     async with AsyncExitStack() as stack:
         channels = {}
         for config in configs:
-            client = await stack.enter_async_context(
-                _api_client(config, keys[config.name], sandbox)
-            )
             adapter = adapters[config.name]
+            base_url = _base_url(config, adapter)
+            client = await stack.enter_async_context(
+                _api_client(base_url, keys[config.name], sandbox if config.is_sandbox else None)
+            )
             manner = _manner(config, adapter, occupied.get(config.name, 0))
             channels[config.name] = Channel(config.name, adapter, client, manner)
         files = await stack.enter_async_context(_files_client(sandbox))
-        yield Connections(channels, files)
+        yield Connections(channels, files, Places(project.root, public_place(project)))
 
 
 def check_keys(project: Project, needed: Iterable[ProviderName]) -> None:
@@ -69,9 +75,12 @@ def check_keys(project: Project, needed: Iterable[ProviderName]) -> None:
 
 
 def _key(config: ProviderConfig) -> str:
-    """Return the API key from the environment; it is kept nowhere else."""
+    """Return the API key from the environment; it is kept nowhere else.
+
+    At the embedded sandbox each provider has an account of its own.
+    """
     if config.is_sandbox:
-        return _SANDBOX_KEY
+        return f"sandbox-{config.name}"
     name = config.api_key_env
     if name is None:
         raise ProviderError(
@@ -135,10 +144,14 @@ def _sandbox(project: Project, configs: Iterable[ProviderConfig]) -> _Embedded |
     return _Embedded(settings)
 
 
-def _api_client(config: ProviderConfig, key: str, sandbox: _Embedded | None) -> httpx.AsyncClient:
+def _base_url(config: ProviderConfig, adapter: Provider) -> str:
+    return SANDBOX_ORIGIN + adapter.can.sandbox_path if config.is_sandbox else config.base_url
+
+
+def _api_client(base_url: str, key: str, sandbox: _Embedded | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        transport=sandbox if config.is_sandbox else None,
-        base_url=f"{SANDBOX_ORIGIN}/api/v1" if config.is_sandbox else config.base_url,
+        transport=sandbox,
+        base_url=base_url,
         headers={"Authorization": f"Bearer {key}", "User-Agent": _AGENT},
         timeout=_API_TIMEOUT,
         follow_redirects=False,
@@ -161,5 +174,7 @@ def _manner(config: ProviderConfig, adapter: Provider, occupied: int) -> Manner:
         polls_count=config.polls_count,
         refunds_failures=can.refunds_failures if refunds is None else refunds,
         server_errors=config.server_errors,
+        mask_repaints=config.mask_repaints,
+        quota_per_usd=config.quota_per_usd,
         occupied=occupied,
     )

@@ -21,7 +21,7 @@ from reconciler.state.store import Store
 
 _NOTHING_ACCEPTED = (Phase.REJECTED, Phase.CANCELLED)
 _PERHAPS_PAID = (Phase.SUBMITTING, Phase.IN_DOUBT, Phase.ABANDONED)
-_IN_FLIGHT = (Phase.INTENDED, Phase.SUBMITTED)
+_IN_FLIGHT = (Phase.INTENDED, Phase.SUBMITTED, Phase.MODAL)
 Files = Mapping[Address, str]
 """The spec file of every address that today's specs name."""
 

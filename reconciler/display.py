@@ -6,6 +6,7 @@ from datetime import datetime
 from reconciler.assets.naming import wanted_files
 from reconciler.assets.views import Views
 from reconciler.ids import Address, RunId
+from reconciler.plan.prerequisites import is_prerequisite
 from reconciler.purchase import Purchase
 from reconciler.spec.resource import Resource
 from reconciler.state.records import ViewRecord
@@ -23,7 +24,12 @@ class ViewDisplay:
         self._shown = dict(store.views())
 
     def show(self, resource: Resource, purchase: Purchase) -> str | None:
-        """Make the names show this purchase; return a foreign file's path that is in the way."""
+        """Make the names show this purchase; return a foreign file's path that is in the way.
+
+        A step that nobody asked for by name has none.
+        """
+        if is_prerequisite(resource):
+            return None
         files = wanted_files(resource.address, purchase.candidates, resource.pick)
         foreign = self._views.write(files)
         before = self._shown.get(resource.address)

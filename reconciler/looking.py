@@ -1,22 +1,26 @@
 """Questions that change nothing: how a project stands, and everything about one address."""
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 
+from reconciler.assets.objects import ObjectStore
 from reconciler.errors import UsageError
-from reconciler.ids import Address, CandidateNumber, TaskId
+from reconciler.ids import Address, CandidateNumber, Digest, ProviderName, TaskId
+from reconciler.inventory import is_step, text_of
 from reconciler.money import MicroUsd
 from reconciler.plan.actions import Action, Plan, Reason, Verb
 from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
 from reconciler.providers.check import ancestors
-from reconciler.providers.protocol import HttpCall, Order, ParentTask
+from reconciler.providers.protocol import HttpCall, Lineage, Order, ParentTask, Provider
 from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Diagnostic, locate
 from reconciler.spec.load import Specs
+from reconciler.spec.request import is_local
 from reconciler.spec.resource import Resource
 from reconciler.spec.whence import whence
 from reconciler.state.budget import month_start
@@ -34,6 +38,7 @@ class State(StrEnum):
     PENDING = "to buy"
     IN_FLIGHT = "in flight"
     TO_FETCH = "paid, to fetch"
+    TO_DERIVE = "to cut out"
     TO_SHOW = "owned, to show"
     TO_REMOVE = "view to remove"
     NEEDS_PICK = "needs a pick"
@@ -47,6 +52,7 @@ _STATES = {
     Verb.BUY: State.PENDING,
     Verb.WAIT: State.IN_FLIGHT,
     Verb.FETCH: State.TO_FETCH,
+    Verb.DERIVE: State.TO_DERIVE,
     Verb.VIEW: State.TO_SHOW,
     Verb.ADOPT: State.TO_SHOW,
     Verb.MOVE: State.TO_SHOW,
@@ -107,11 +113,30 @@ def status(project: Project, wish: Wish) -> Status:
     return Status(plan, in_sync, running, spent)
 
 
+Vendors = Mapping[ProviderName, str]
+"""How the makers of configured providers call themselves."""
+
+
+def vendors_of(project: Project) -> Vendors:
+    """Return the vendors' names."""
+    return {name: adapter.name for name, adapter in project.adapters().items()}
+
+
+def remark(purchase: Purchase | None, vendors: Vendors) -> str | None:
+    """Return what the provider said about what is missing: `APIMart says: ...`."""
+    if purchase is None or not purchase.report.remark:
+        return None
+    return f"{vendors.get(purchase.provider, purchase.provider)} says: {purchase.report.remark}"
+
+
 @dataclass(frozen=True, slots=True)
 class Portrait:
     """Everything about one address. `resource` None: no spec names it any more.
 
-    `sent` is the request as it would be sent now; `takes` every attempt, the oldest first.
+    `sent` is the request as it would be sent now, None for what is made here; `takes` every
+    attempt, the oldest first. `steps` are what its follow-ups needed first, bought under addresses
+    such as `library.@2`. `texts` are the words of descriptions, by digest; `vendors` how providers
+    are called.
     """
 
     address: Address
@@ -122,6 +147,9 @@ class Portrait:
     view: ViewRecord | None
     takes: tuple[Purchase, ...]
     events: tuple[EventRecord, ...]
+    steps: tuple[Purchase, ...]
+    texts: Mapping[Digest, str]
+    vendors: Vendors
 
     def cost(self) -> MicroUsd:
         """Return what was paid, or perhaps paid, under this address."""
@@ -144,11 +172,31 @@ def portray(project: Project, name: str) -> Portrait:
             resource,
             _place(project, resource) if resource else None,
             action,
-            _sent(project, specs, resource) if resource else None,
+            _sent(project, specs, resource, action, takes) if resource else None,
             view,
             takes,
             store.log(address),
+            tuple(_steps(owned.purchases.values(), takes)),
+            _texts(takes, ObjectStore(project.assets_path)),
+            vendors_of(project),
         )
+
+
+def _steps(purchases: Iterable[Purchase], takes: Collection[Purchase]) -> Iterator[Purchase]:
+    """Yield what was bought of these takes only because follow-ups start from it."""
+    intents = {one.id for one in takes}
+    for one in purchases:
+        if one.parent is not None and one.parent.intent in intents and is_step(one):
+            yield one
+
+
+def _texts(takes: Iterable[Purchase], objects: ObjectStore) -> Mapping[Digest, str]:
+    return {
+        one.picture.digest: text
+        for purchase in takes
+        for one in purchase.candidates
+        if one.picture is not None and (text := text_of(one.picture, objects)) is not None
+    }
 
 
 def history(project: Project, name: str | None, limit: int | None) -> tuple[EventRecord, ...]:
@@ -175,17 +223,55 @@ def _place(project: Project, resource: Resource) -> Diagnostic:
     return locate([place.problem("")], project.read)[0]
 
 
-def _sent(project: Project, specs: Specs, resource: Resource) -> HttpCall:
-    """Return the submission; the parent's task id and link have placeholders."""
+def _sent(
+    project: Project,
+    specs: Specs,
+    resource: Resource,
+    action: Action | None,
+    takes: tuple[Purchase, ...],
+) -> HttpCall | None:
+    """Return the submission; what is not known before has placeholders."""
+    adapter = project.adapters().get(_maker(specs, resource, action, takes))
+    if adapter is None or is_local(resource.request):
+        return None
+    above = tuple(one.request for one in ancestors(resource, specs.resources))
+    tasks = tuple(one for one in above if not is_local(one))
+    if any(adapter.issues(resource.request, above)):
+        return None
+    links = {one.digest: f"<link of {one.path}>" for one in resource.files if one.digest}
+    order = Order(resource.request, _parent(specs, resource, adapter, tasks), tasks, links)
+    return next(adapter.submit(order))
+
+
+def _maker(
+    specs: Specs, resource: Resource, action: Action | None, takes: tuple[Purchase, ...]
+) -> ProviderName:
+    """Return who makes it, or made it."""
+    if action is not None and action.provider is not None:
+        return action.provider
     root = [resource, *ancestors(resource, specs.resources)][-1]
-    adapter = project.adapters()[root.provider]
-    parent = None
-    if resource.parent is not None:
-        candidate = resource.parent.candidate or _pick(specs, resource) or CandidateNumber(1)
-        task = TaskId(_NOT_BOUGHT_YET.format(resource.parent.address))
-        url = f"<link of {resource.parent.address}@{candidate}>"
-        parent = ParentTask(task, candidate, url)
-    return next(adapter.submit(Order(resource.request, parent)))
+    return takes[-1].provider if takes else root.provider
+
+
+def _parent(
+    specs: Specs, resource: Resource, adapter: Provider, tasks: Lineage
+) -> ParentTask | None:
+    """Return the task that it starts from at the provider, with placeholders."""
+    start = resource
+    candidate = None
+    while start.parent is not None:
+        candidate = start.parent.candidate or _pick(specs, start) or CandidateNumber(1)
+        start = specs.resources[start.parent.address]
+        if not is_local(start.request):
+            break
+    if candidate is None:
+        return None
+    name = f"{start.address}@{candidate}"
+    first = adapter.prerequisite(resource.request, tasks)
+    task = start.address if first is None else Address(f"{start.address}.@{candidate}")
+    number = candidate if first is None else CandidateNumber(1)
+    handle = f"<handle of {task}>"
+    return ParentTask(TaskId(_NOT_BOUGHT_YET.format(task)), number, f"<link of {name}>", handle)
 
 
 def _pick(specs: Specs, resource: Resource) -> CandidateNumber | None:

@@ -10,7 +10,8 @@ from reconciler.budgeting import Allowance, objection
 from reconciler.config import SANDBOX_ORIGIN
 from reconciler.errors import BudgetError, ConfigError
 from reconciler.ids import IntentId
-from reconciler.plan.actions import Plan, Verb
+from reconciler.plan import publishing
+from reconciler.plan.actions import Action, Plan, Reason, Verb
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
 from reconciler.plan.select import select
@@ -72,7 +73,22 @@ def make(project: Project, specs: Specs, owned: Owned, wish: Wish) -> Plan:
         policy=project.config.policy,
         retry_failed=wish.retry_failed,
     )
+    plan = replace(plan, actions=tuple(_placed(project, one) for one in plan.actions))
     return plan if wish.only is None else _only(plan, wish.only)
+
+
+def _placed(project: Project, action: Action) -> Action:
+    """Name the line of a local picture that cannot get to its provider."""
+    resource = action.resource
+    if action.reason is not Reason.NEEDS_PUBLIC_PLACE or resource is None:
+        return action
+    from reconciler.spec.diagnostics import locate
+    from reconciler.spec.whence import whence
+
+    field = publishing.field_of_first(resource) or ()
+    problem = whence(project.root, project.config, resource, field).problem("")
+    place = locate([problem], project.read)[0]
+    return replace(action, note=publishing.note(resource, f"{place.file}:{place.line}"))
 
 
 def _only(plan: Plan, intent: IntentId) -> Plan:
@@ -115,6 +131,7 @@ def gather(project: Project, store: Store, *, run_active: bool) -> Owned:
         stale_files=differences.missing,
         foreign_files=differences.foreign,
         run_active=run_active,
+        folder=project.config.assets.dir,
     )
 
 
@@ -127,9 +144,10 @@ def _check_worlds(project: Project, purchases: Iterable[Purchase]) -> None:
     providers = project.config.providers
     for purchase in purchases:
         provider = providers.get(purchase.provider)
-        if provider is None or not purchase.candidates:
-            continue
-        is_drawn = purchase.candidates[0].url.startswith(SANDBOX_ORIGIN)
+        links = [one.url for one in purchase.candidates if not one.url.startswith("data:")]
+        if provider is None or not links:
+            continue  # a text carries its words itself, and tells nothing of where it was made
+        is_drawn = links[0].startswith(SANDBOX_ORIGIN)
         if is_drawn != provider.is_sandbox:
             raise _other_world(project, purchase, is_drawn=is_drawn)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from reconciler.assets.naming import find_collisions
@@ -15,9 +16,10 @@ from reconciler.plan.pricing import Seller, Sellers
 from reconciler.providers import PROVIDERS
 from reconciler.providers.check import check
 from reconciler.providers.protocol import Provider
+from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Problem
 from reconciler.spec.load import Specs, load_config, load_specs, text_reader
-from reconciler.spec.resource import Resource
+from reconciler.spec.resource import Resource, TakeKey
 
 _REHEARSAL = "rehearsal"
 _CACHE = "cache.db"
@@ -93,7 +95,8 @@ class Project:
         for name, adapter in self.adapters().items():
             overrides = self.config.prices.get(name, {})
             _check_price_keys(name, adapter, overrides)
-            sellers[name] = Seller(adapter, overrides)
+            publishes = self.config.publish is not None
+            sellers[name] = Seller(adapter, overrides, publishes=publishes)
         return sellers
 
     def load(self) -> Specs:
@@ -108,10 +111,29 @@ class Project:
         """Yield what the language allows and the providers, or the file system, do not."""
         from reconciler.spec.whence import whence
 
-        for resource, issue in check(resources, self.adapters()):
+        for resource, issue in check(resources, self.adapters(), _Makers(self.state_path)):
             place = whence(self.root, self.config, resource, issue.field)
             yield place.problem(issue.message, issue.hint)
         yield from _colliding_views(resources)
+
+
+class _Makers:
+    """Who made what is owned; the state is only read when a provider's rule objects to a spec."""
+
+    def __init__(self, state_path: Path) -> None:
+        self._state_path = state_path
+
+    @cached_property
+    def _purchases(self) -> Mapping[TakeKey, Purchase]:
+        from reconciler.state.store import Store
+
+        with Store.open(self._state_path, read_only=True) as store:
+            return store.latest()
+
+    def __call__(self, root: Resource) -> ProviderName | None:
+        """Return the provider that made a root image, if it is owned."""
+        bought = self._purchases.get(root.key(None, None))
+        return bought.provider if bought else None
 
 
 def _usual_cache(root: Path) -> Path | None:

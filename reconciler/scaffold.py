@@ -18,6 +18,13 @@ providers:
     speed: 20                 # only for the sandbox: how much faster than life it runs
     requests_per_minute: 60   # APIXO's Pro plan; its Free plan has 10 and 3
     concurrent: 10
+  # The same specs run there too, as far as both can do them (`reconcile providers` compares).
+  # apimart:
+  #   type: apimart
+  #   base_url: "sandbox:"        # https://api.apimart.ai is real
+  #   api_key: ${APIMART_API_KEY}
+# default_provider: apixo         # needed with two of them
+# publish: {folder: public, base_url: https://example.com/public}   # APIXO takes no local pictures
 specs: specs
 state: state/reconciler.db
 assets: {dir: assets, views: link}

@@ -12,13 +12,16 @@ from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.engine.outcome import Ending, RunResult
 from reconciler.errors import ExitCode
 from reconciler.ids import Address, CandidateNumber, Digest, RunId
-from reconciler.money import MicroUsd, format_price
+from reconciler.inventory import is_step
+from reconciler.money import NOTHING, MicroUsd, format_price
 from reconciler.plan.actions import Plan, Reason
 from reconciler.planning import Wish, planned
 from reconciler.project import Project
 from reconciler.purchase import Purchase
 from reconciler.state.lock import RunLock
 from reconciler.state.store import Store
+
+_COMES_AGAIN = (Reason.BYTES_MISSING, Reason.CUT_AGAIN)
 
 
 class Fate(StrEnum):
@@ -28,6 +31,12 @@ class Fate(StrEnum):
     LATER = "not fetched yet: run `reconcile apply`"
     GONE = "gone, its link has expired"
     UNWANTED = "gone, and no spec asks for it any more"
+    SPARE = "gone, and not missed: only its task was needed"
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something is not there that somebody may want."""
+        return self not in (Fate.FETCHED, Fate.SPARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,8 @@ class Report:
 
     def exit_code(self) -> ExitCode:
         """Return 0 when everything is there again."""
-        restored = all(one.fate is Fate.FETCHED for one in self.damages)
-        return ExitCode.OK if restored else ExitCode.FAILURES
+        is_lost = any(one.fate.is_loss for one in self.damages)
+        return ExitCode.FAILURES if is_lost else ExitCode.OK
 
 
 def verify(project: Project, desk: Desk) -> Report:
@@ -67,11 +76,9 @@ def verify(project: Project, desk: Desk) -> Report:
     if not damaged:
         return Report(len(digests), ())
     plan = planned(project, Wish()).plan
-    fetchable = tuple(
-        action.address for action in plan.actions if action.reason is Reason.BYTES_MISSING
-    )
+    fetchable = tuple(action.address for action in plan.actions if action.reason in _COMES_AGAIN)
     result = apply(project, Wish(fetchable), desk) if fetchable else None
-    fates = _fates(plan, result)
+    fates = _spares(purchases) | _fates(plan, result)
     return Report(len(digests), tuple(_described(purchases, damaged, fates)))
 
 
@@ -99,7 +106,7 @@ def _damaged(objects: ObjectStore, digests: list[Digest]) -> Iterator[tuple[Dige
             yield digest, integrity
 
 
-_Fates = Mapping[str, tuple[Fate, MicroUsd | None]]
+_Fates = dict[str, tuple[Fate, MicroUsd | None]]
 
 
 def _fates(plan: Plan, result: RunResult | None) -> _Fates:
@@ -111,10 +118,15 @@ def _fates(plan: Plan, result: RunResult | None) -> _Fates:
             continue
         if action.reason is Reason.BYTES_GONE:
             fates[action.purchase.id] = (Fate.GONE, action.price)
-        elif action.reason is Reason.BYTES_MISSING:
+        elif action.reason in _COMES_AGAIN:
             is_done = outcomes.get(action.address) is Ending.DONE
             fates[action.purchase.id] = (Fate.FETCHED if is_done else Fate.LATER, action.price)
     return fates
+
+
+def _spares(purchases: Iterable[Purchase]) -> _Fates:
+    """Return the fate of what was bought for its task only: its picture is owned by its parent."""
+    return {one.id: (Fate.SPARE, NOTHING) for one in purchases if is_step(one)}
 
 
 def _described(
@@ -131,9 +143,10 @@ def _described(
 def report_lines(report: Report) -> Iterator[str]:
     """Yield a line for each damage and one for the sum."""
     for one in report.damages:
-        price = f"; a new take costs {format_price(one.price)}" if one.fate is Fate.GONE else ""
+        is_paid = one.fate is Fate.GONE and one.price != NOTHING
+        price = f"; a new take costs {format_price(one.price)}" if is_paid else ""
         yield f"{one.address} candidate {one.candidate}: {one.integrity}, {one.fate}{price}"
-    lost = sum(one.fate is not Fate.FETCHED for one in report.damages)
+    lost = sum(one.fate.is_loss for one in report.damages)
     pictures = "1 picture" if report.checked == 1 else f"{report.checked} pictures"
     yield f"{pictures} checked, {len(report.damages)} damaged, {lost} not restored."
 

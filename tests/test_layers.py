@@ -28,6 +28,7 @@ LAYERS = (
     {
         *{"project", "planning", "applying", "clients", "display", "inventory", "looking"},
         *{"verifying", "scaffold", "budgeting", "costing", "resolving", "evidence", "inquiry"},
+        *{"advice", "advising", "health", "vitals", "checklist", "publishing"},
     },
     {"cli"},
 )
@@ -50,6 +51,7 @@ HOMES: Mapping[str, set[str]] = {
     "PIL": {"assets", "sandbox"},
     "starlette": {"sandbox"},
     "uvicorn": {"sandbox"},
+    "obstore": {"publishing"},
 }
 """Where each library may be imported. `clients` and `cli.sandbox` know sqlite3 only as the error
 that an embedded sandbox's own database raises: they turn it into words for the user."""

@@ -23,9 +23,11 @@ from reconciler.purchase import (
     IllegalEvent,
     LinksGone,
     NotSent,
+    Paused,
     Phase,
     Purchase,
     Refused,
+    Resumed,
     Sending,
     TaskFailed,
     Withdrawn,
@@ -94,6 +96,16 @@ LIVES: dict[str, tuple[int | None, tuple[Event, ...], list[tuple[str, int | None
         (Sending(), TASK, TaskFailed(FAILURE, NOTHING)),
         [("reserved", 5), ("refunded", -5)],
     ),
+    "the second step costs nothing more": (
+        5,
+        (Sending(), TASK, Paused(), Resumed(), delivered(None)),
+        [("reserved", 5)],
+    ),
+    "waited in vain, refunded": (
+        5,
+        (Sending(), TASK, Paused(), TaskFailed(FAILURE, NOTHING)),
+        [("reserved", 5), ("refunded", -5)],
+    ),
     "found after it was given up, then refunded": (
         5,
         (*LOST, Abandoned(), Attached(TaskId("t")), TaskFailed(FAILURE, NOTHING)),
@@ -123,7 +135,7 @@ def test_each_change_of_the_cost_is_one_entry_with_its_reason(name: str) -> None
 
 amounts = st.none() | st.integers(0, 10).map(MicroUsd)
 PLAIN = (Sending(), Withdrawn(), NotSent(""), TASK, Refused(FAILURE), AnswerLost(""))
-LATE = (Attached(TaskId("t")), Abandoned(), LinksGone())
+LATE = (Attached(TaskId("t")), Abandoned(), LinksGone(), Paused(), Resumed())
 events = st.one_of(
     st.sampled_from((*PLAIN, *LATE)),
     st.builds(TaskFailed, st.just(FAILURE), amounts),

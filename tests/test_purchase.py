@@ -33,10 +33,13 @@ from reconciler.purchase import (
     IllegalEvent,
     LinksGone,
     NotSent,
+    Paused,
     Phase,
     PictureStored,
     Purchase,
     Refused,
+    Report,
+    Resumed,
     Sending,
     StoredPicture,
     TaskFailed,
@@ -91,6 +94,7 @@ def after(*events: Event) -> Purchase:
 
 SENT = (Sending(),)
 ACCEPTED = (*SENT, Accepted(TASK))
+WAITS = (*ACCEPTED, Paused())
 TWO_CAME = (*ACCEPTED, delivered(2))
 ALL_STORED = (*TWO_CAME, stored(1), stored(2))
 LOST = (*SENT, AnswerLost("no answer"))
@@ -98,6 +102,7 @@ WAY_TO: dict[Phase, tuple[Event, ...]] = {
     Phase.INTENDED: (),
     Phase.SUBMITTING: SENT,
     Phase.SUBMITTED: ACCEPTED,
+    Phase.MODAL: WAITS,
     Phase.SUCCEEDED: TWO_CAME,
     Phase.STORED: ALL_STORED,
     Phase.REJECTED: (*SENT, Refused(FAILURE)),
@@ -115,6 +120,8 @@ EVENTS: tuple[Event, ...] = (
     Attached(TASK),
     Abandoned(),
     Withdrawn(),
+    Paused(),
+    Resumed(),
     delivered(2),
     TaskFailed(FAILURE),
     LinksGone(),
@@ -132,6 +139,10 @@ LEGAL = {
     (Phase.IN_DOUBT, Abandoned): Phase.ABANDONED,
     (Phase.SUBMITTED, Delivered): Phase.SUCCEEDED,
     (Phase.SUBMITTED, TaskFailed): Phase.FAILED,
+    (Phase.SUBMITTED, Paused): Phase.MODAL,
+    (Phase.MODAL, Resumed): Phase.SUBMITTED,
+    (Phase.MODAL, Delivered): Phase.SUCCEEDED,
+    (Phase.MODAL, TaskFailed): Phase.FAILED,
     (Phase.SUCCEEDED, Delivered): Phase.SUCCEEDED,
     (Phase.SUCCEEDED, PictureStored): Phase.SUCCEEDED,
     (Phase.STORED, Delivered): Phase.STORED,
@@ -210,6 +221,33 @@ def test_task_failed() -> None:
     assert after(*ACCEPTED, TaskFailed(FAILURE)) == replace(
         after(*ACCEPTED), phase=Phase.FAILED, failure=FAILURE, finished_at=NOW
     )
+
+
+def test_a_task_of_two_steps() -> None:
+    """Only the phase says that it waits; it is one task, however often it waits and goes on."""
+    waiting = after(*WAITS)
+
+    assert waiting == replace(after(*ACCEPTED), phase=Phase.MODAL)
+    assert advance(waiting, Resumed(), NOW) == after(*ACCEPTED)
+    assert after(*WAITS, Resumed(), Paused(), Resumed()) == after(*ACCEPTED)
+    assert waiting.phase.is_in_flight
+    assert not waiting.is_fruitless
+    assert waiting.precedence == after(*ACCEPTED).precedence
+
+
+def test_what_flies() -> None:
+    """In flight are the two phases in which the provider has a task of ours, and no other."""
+    assert {phase for phase in Phase if phase.is_in_flight} == {Phase.SUBMITTED, Phase.MODAL}
+
+
+def test_a_report() -> None:
+    """What the provider tells beside the pictures is kept; the latest word counts."""
+    first, second = Report(quota="3440", handle="hash"), Report(remark="one was removed")
+    told = Delivered(("https://a/1",), EXPIRY, None, report=first)
+
+    purchase = after(*ACCEPTED, told)
+    assert purchase.report == first
+    assert advance(purchase, replace(told, report=second), NOW).report == second
 
 
 def test_delivered() -> None:
@@ -351,11 +389,13 @@ any_event: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from(["task_1", "task_2"]).map(lambda task: Attached(TaskId(task))),
     st.just(Abandoned()),
     st.just(Withdrawn()),
+    st.just(Paused()),
+    st.just(Resumed()),
     st.builds(delivered, st.integers(0, 4), st.none(), amounts),
     st.builds(TaskFailed, st.just(FAILURE), amounts),
     numbers.map(stored),
 )
-usual = st.sampled_from([(), SENT, LOST, ACCEPTED, TWO_CAME, ALL_STORED])
+usual = st.sampled_from([(), SENT, LOST, ACCEPTED, WAITS, TWO_CAME, ALL_STORED])
 histories = st.tuples(usual, st.lists(any_event, max_size=25)).map(
     lambda parts: [*parts[0], *parts[1]]
 )

@@ -22,7 +22,8 @@ NAME = "manifest.json"
 class Entry:
     """What the manifest tells of one resource. `parent` None for an image, `pick` None for none.
 
-    `operation` is an Operation's value; of `candidates` only the stored ones are told.
+    `operation` is an Operation's value; of `candidates` only the stored ones are told. `text` is
+    what a description says.
     """
 
     address: Address
@@ -34,12 +35,14 @@ class Entry:
     take: int
     pick: CandidateNumber | None
     candidates: tuple[Candidate, ...]
+    text: str | None = None
 
 
 def render(entries: Iterable[Entry]) -> str:
     """Return the manifest: one line for each address, in order, so that a diff is readable.
 
-    A resource for which nothing stands yet has null for digest, path and size.
+    A resource for which nothing stands yet has null for digest, path and size; clips and texts have
+    null for width and height, and a description has its words as `text`.
     """
     ordered = sorted(entries, key=lambda entry: entry.address)
     lines = (f"{json.dumps(entry.address)}: {_compact(_entry(entry))}" for entry in ordered)
@@ -79,6 +82,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "task_id": entry.task_id,
         "take": entry.take,
         "pick": entry.pick,
+        **({} if entry.text is None else {"text": entry.text}),
         "candidates": [
             {"number": one.number, **_picture(name, one.picture, None if is_alone else one.number)}
             for one in entry.candidates

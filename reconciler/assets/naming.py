@@ -16,7 +16,14 @@ from reconciler.ids import Address, CandidateNumber, Digest, parts_of
 from reconciler.purchase import Candidate
 
 EXTENSIONS = MappingProxyType(
-    {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
+    {
+        "image/png": "png",
+        "image/jpeg": "jpg",
+        "image/webp": "webp",
+        "image/gif": "gif",
+        "video/mp4": "mp4",
+        "text/plain": "txt",
+    }
 )
 """The media types that are kept, and how their files end."""
 

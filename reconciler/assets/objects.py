@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,14 @@ from threading import Lock
 from uuid import uuid4
 
 from reconciler.assets.disk import disk_errors, flush_folder, make_folder
-from reconciler.assets.pictures import MOST_PIXELS, NotAPicture, TooLarge, examine
+from reconciler.assets.pictures import (
+    MOST_PIXELS,
+    Appearance,
+    NotAPicture,
+    TooLarge,
+    examine,
+    examine_words,
+)
 from reconciler.errors import AssetError
 from reconciler.ids import Digest
 from reconciler.purchase import StoredPicture
@@ -60,6 +67,19 @@ class ObjectStore:
     def missing(self, digests: Iterable[Digest]) -> frozenset[Digest]:
         """Return those that are not there."""
         return frozenset(digest for digest in set(digests) if not self.has(digest))
+
+    def read(self, digest: Digest) -> bytes | None:
+        """Return an object's bytes, None where they are missing or not what the digest says.
+
+        Raises AssetError when it cannot be read.
+        """
+        path = self.path(digest)
+        with disk_errors("read an object", path):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        return content if hashlib.sha256(content).hexdigest() == digest else None
 
     def verify(self, digest: Digest) -> Integrity:
         """Read the object and compare. Raises AssetError when it cannot be read."""
@@ -150,27 +170,34 @@ class Incoming:
             self._file.write(data)
 
     def commit(self, max_pixels: int = MOST_PIXELS) -> StoredPicture:
-        """Prove that it is a picture, and keep it; it is durable when this returns.
+        """Prove that it is a picture or a clip, and keep it; it is durable when this returns.
 
         Raises NotAPicture, TooLarge, and AssetError when the disk fails. May run in a thread while
         the block that gave this file is left: it then ends its work, as the bytes may be paid for.
         """
-        if not self._end.acquire(blocking=False):
-            raise AssetError("this download was abandoned", hint="run apply again")
-        try:
-            with disk_errors("store a picture", self._path):
-                return self._commit(max_pixels)
-        finally:
-            self._clean()
+        return self._kept(lambda path: examine(path, max_pixels))
+
+    def commit_words(self) -> StoredPicture:
+        """Do the same for a description. Raises NotAPicture for what is no text."""
+        return self._kept(examine_words)
 
     def abandon(self) -> None:
         """Remove the file, unless it was committed or is being committed right now."""
         if self._end.acquire(blocking=False):
             self._clean()
 
-    def _commit(self, max_pixels: int) -> StoredPicture:
+    def _kept(self, look: Callable[[Path], Appearance]) -> StoredPicture:
+        if not self._end.acquire(blocking=False):
+            raise AssetError("this download was abandoned", hint="run apply again")
+        try:
+            with disk_errors("store a picture", self._path):
+                return self._commit(look)
+        finally:
+            self._clean()
+
+    def _commit(self, look: Callable[[Path], Appearance]) -> StoredPicture:
         self._file.flush()
-        seen = examine(self._path, max_pixels)
+        seen = look(self._path)
         self._path.chmod(_READ_ONLY)
         os.fsync(self._file.fileno())
         self._file.close()

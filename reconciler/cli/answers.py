@@ -1,23 +1,17 @@
 """How the looking commands put their answers, for people and for programs."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
-from reconciler.errors import ExitCode
-from reconciler.looking import Portrait, State, Status, state_of
+from reconciler.ids import parts_of
+from reconciler.looking import Portrait, State, Status, remark, state_of
 from reconciler.money import format_price, format_usd
+from reconciler.plan import doubts
 from reconciler.plan.offers import undelivered
 from reconciler.plan.render import Paint, Tone, describe
-from reconciler.purchase import Purchase
-from reconciler.spec.diagnostics import (
-    ConfigProblemsError,
-    Diagnostic,
-    SpecProblemsError,
-    as_json,
-)
-from reconciler.spec.load import Specs
+from reconciler.purchase import Candidate, Purchase, StoredPicture
 from reconciler.state.records import EventRecord
 
 _DIGEST_LENGTH = 64
@@ -29,47 +23,6 @@ _TONES = {
     State.FAILED: Tone.TROUBLE,
     State.BLOCKED: Tone.TROUBLE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What `validate` found."""
-
-    resources: int
-    files: int
-    diagnostics: tuple[Diagnostic, ...] = ()
-
-    def line(self) -> str:
-        """Return the sentence for people."""
-        return f"Valid: {_counted(self.resources, 'resource')} in {_counted(self.files, 'file')}."
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the verdict for programs."""
-        return {
-            "valid": not self.diagnostics,
-            "resources": self.resources,
-            "files": self.files,
-            "problems": as_json(self.diagnostics),
-        }
-
-    def exit_code(self) -> ExitCode:
-        """Return 1 when something is wrong."""
-        return ExitCode.ERROR if self.diagnostics else ExitCode.OK
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def checked(load: Callable[[], Specs], *, as_json: bool) -> Verdict:
-    """Load; with `as_json` the problems become part of the verdict instead of an error."""
-    try:
-        specs = load()
-    except (SpecProblemsError, ConfigProblemsError) as error:
-        if not as_json:
-            raise
-        return Verdict(0, 0, error.diagnostics)
-    return Verdict(len(specs.resources), len(specs.files))
 
 
 def status_lines(status: Status, paint: Paint, *, show_all: bool) -> Iterator[str]:
@@ -133,7 +86,7 @@ def portrait_lines(portrait: Portrait, paint: Paint) -> Iterator[str]:
     if portrait.place is not None:
         yield f"  written at  {portrait.place.file}:{portrait.place.line}"
     else:
-        yield "  no spec names it any more"
+        yield f"  {_nameless(portrait)}"
     if portrait.action is not None:
         note = f" ({portrait.action.note})" if portrait.action.note else ""
         words = f"{state_of(portrait.action)}: {portrait.action.reason}{note}"
@@ -143,6 +96,9 @@ def portrait_lines(portrait: Portrait, paint: Paint) -> Iterator[str]:
     else:
         yield "  stands      in sync"
     yield f"  paid        {format_usd(portrait.cost())}"
+    for step in portrait.steps:
+        price = format_price(step.cost)
+        yield f"  also        {step.address}, {step.phase}, {price}: its follow-ups start from it"
     yield from _request_lines(portrait)
     yield from _take_lines(portrait)
     yield from _view_lines(portrait)
@@ -154,17 +110,24 @@ def portrait_lines(portrait: Portrait, paint: Paint) -> Iterator[str]:
 
 
 def _request_lines(portrait: Portrait) -> Iterator[str]:
-    if portrait.resource is None or portrait.sent is None:
+    if portrait.resource is None:
         return
     yield ""
     yield "request"
     for name, value in json.loads(portrait.resource.canonical).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"  {name}: {text}"
+    if portrait.sent is None:
+        return
     yield ""
     yield f"sent as {portrait.sent.method} {portrait.sent.path}"
     for line in json.dumps(portrait.sent.body, indent=2, ensure_ascii=False).splitlines():
         yield f"  {line}"
+
+
+def _nameless(portrait: Portrait) -> str:
+    is_step = parts_of(portrait.address)[-1].startswith("@")
+    return "bought for follow-ups that start from it" if is_step else "no spec names it any more"
 
 
 def _take_lines(portrait: Portrait) -> Iterator[str]:
@@ -175,18 +138,39 @@ def _take_lines(portrait: Portrait) -> Iterator[str]:
         if one.task_id:
             yield f"  task {one.task_id} at {one.provider}"
         if one.failure:
-            yield f"  {one.failure.code}: {one.failure.message} ({one.failure.advice})"
+            yield f"  {doubts.failure(one)} ({one.failure.advice})"
+        yield from _report_lines(one, portrait)
         for candidate in one.candidates:
             picture = candidate.picture
             stored = (
-                f"{picture.digest[:16]}  {picture.width}×{picture.height} {picture.media_type}"
+                f"{picture.digest[:16]}  {_size(picture)}{picture.media_type}"
                 f"  {picture.byte_count:,} bytes"
                 if picture
                 else "not stored yet"
             )
             yield f"  candidate {candidate.number}  {stored}"
+            if picture is not None and picture.digest in portrait.texts:
+                for line in portrait.texts[picture.digest].splitlines():
+                    yield f"    {line}"
         for number in undelivered(one):
             yield f"  candidate {number}  not delivered"
+
+
+def _size(picture: StoredPicture) -> str:
+    return "" if picture.width is None else f"{picture.width}×{picture.height} "
+
+
+def _report_lines(one: Purchase, portrait: Portrait) -> Iterator[str]:
+    """Yield what the provider told beside the pictures."""
+    said = remark(one, portrait.vendors)
+    if said:
+        yield f"  {said}"
+    if one.charged is not None:
+        yield f"  charged {format_usd(one.charged)}"
+    if one.report.quota is not None:
+        yield f"  quota as reported: {one.report.quota}"
+    if one.report.grid_url:
+        yield f"  all in one picture: {one.report.grid_url}"
 
 
 def _view_lines(portrait: Portrait) -> Iterator[str]:
@@ -208,13 +192,16 @@ def portrait_json(portrait: Portrait) -> dict[str, Any]:
         "request": json.loads(resource.canonical) if resource else None,
         "sent": sent and {"method": sent.method, "path": sent.path, "body": sent.body},
         "paid_micro_usd": portrait.cost(),
-        "takes": [_take_json(one) for one in portrait.takes],
+        "takes": [_take_json(one, portrait) for one in portrait.takes],
+        "needed_by_follow_ups": [_take_json(one, portrait) for one in portrait.steps],
         "view": dict(portrait.view.files) if portrait.view else None,
         "events": [json.loads(event_json_line(event)) for event in portrait.events],
     }
 
 
-def _take_json(one: Purchase) -> dict[str, Any]:
+def _take_json(one: Purchase, portrait: Portrait) -> dict[str, Any]:
+    said = asdict(one.report)
+    del said["handle"]  # means something to one adapter only
     return {
         "intent": one.id,
         "fingerprint": one.fingerprint,
@@ -226,9 +213,16 @@ def _take_json(one: Purchase) -> dict[str, Any]:
         "price_micro_usd": one.price,
         "created_at": one.created_at.isoformat(),
         "failure": one.failure and asdict(one.failure),
-        "candidates": [asdict(candidate) for candidate in one.candidates],
+        "charged_micro_usd": one.charged,
+        "report": said,
+        "candidates": [_candidate_json(candidate, portrait) for candidate in one.candidates],
         "undelivered": list(undelivered(one)),
     }
+
+
+def _candidate_json(one: Candidate, portrait: Portrait) -> dict[str, Any]:
+    text = portrait.texts.get(one.picture.digest) if one.picture else None
+    return asdict(one) | ({} if text is None else {"text": text})
 
 
 def event_line(event: EventRecord) -> str:

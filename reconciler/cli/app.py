@@ -22,6 +22,8 @@ _COMMANDS = {
     "show": ("look", "Show everything about one address."),
     "log": ("look", "Show what happened, oldest first."),
     "cost": ("cost", "Show what everything has cost, and how sure that is."),
+    "health": ("health", "Show how well the providers work for you, and what is stuck."),
+    "providers": ("providers", "Show who can do what, with prices, limits and lifetimes."),
     "verify": ("verify", "Re-read every owned picture and fetch again what is damaged."),
     "schema": ("look", "Print the JSON Schema of specs or of reconciler.yaml."),
     "sandbox": ("sandbox", "Serve the embedded emulator over HTTP."),

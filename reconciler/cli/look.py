@@ -8,20 +8,30 @@ from reconciler.cli.options import json_option, sandbox_option, selection_option
 
 
 @click.command("validate")
+@click.option("--strict", "is_strict", is_flag=True, help="Exit with 1 on advice, too.")
 @json_option
 @click.pass_obj
-def validate_command(directory: Path, *, as_json: bool) -> int:
-    """Check every spec against the language and its provider's documented limits, offline."""
-    from reconciler.cli.answers import checked
+def validate_command(directory: Path, *, is_strict: bool, as_json: bool) -> int:
+    """Check every spec against the language and its provider's documented limits, offline.
+
+    Beside errors it gives advice: what is allowed and could be better, each with the name of its
+    rule. Advice changes no exit code but with --strict; `silence: [RULE]` hushes a rule for an
+    entry, for a file (in its `defaults:`), or for the project (in reconciler.yaml).
+    """
+    from reconciler.advising import inspect
     from reconciler.cli.console import say, say_json
+    from reconciler.cli.verdict import exit_code, verdict_json, verdict_lines
     from reconciler.planning import open_project
 
-    verdict = checked(lambda: open_project(directory).load(), as_json=as_json)
+    found = inspect(lambda: open_project(directory))
     if as_json:
-        say_json(verdict.as_json())
-    else:
-        say(verdict.line())
-    return verdict.exit_code()
+        say_json(verdict_json(found))
+        return exit_code(found, is_strict=is_strict)
+    for line in verdict_lines(found):
+        say(line)
+    if found.error is not None:
+        raise found.error
+    return exit_code(found, is_strict=is_strict)
 
 
 @click.command("status")

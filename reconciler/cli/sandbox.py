@@ -1,13 +1,57 @@
 """`reconcile sandbox`: the emulator as a server of its own."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from reconciler.sandbox import Fault, SandboxSettings
+
+
+_DIALECTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("envelope", ("error", "proxy"), "Form of APIMart's errors."),
+    ("accepted-code", ("200", "1"), "What APIMart's `code` says of success."),
+    ("inpaint-answer", ("array", "flat"), "Form of APIMart's answer to an inpaint."),
+    ("poll-answer", ("bare", "wrapped"), "Form of APIMart's answer about a task."),
+    ("prompt-name", ("prompt", "prompt_en"), "Field in which APIMart tells the prompt."),
+    ("moderation", ("fail", "422", "24"), "How APIMart refuses a banned prompt."),
+    ("mask-repaints", ("white", "transparent"), "What of a mask APIMart paints over."),
+)
+"""Where APIMart's documents disagree: option, values (the first is usual), help."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _apimart_options(command: Command) -> Command:
+    """Add an option for every choice that APIMart's documents leave open."""
+    for name, values, text in reversed(_DIALECTS):
+        add = click.option(
+            f"--{name}", type=click.Choice(values), default=values[0], show_default=True, help=text
+        )
+        command = add(command)
+    add = click.option("--quota/--no-quota", default=True, help="Whether APIMart tells a `quota`.")
+    return add(command)
+
+
+def _settings(directory: Path, world: dict[str, Any]) -> "SandboxSettings":
+    """Return the world that the options describe."""
+    from datetime import timedelta
+
+    from reconciler.sandbox import ApimartSettings, SandboxSettings
+
+    own = {name.replace("-", "_"): world.pop(name.replace("-", "_")) for name, _, _ in _DIALECTS}
+    own["accepted_code"] = int(own["accepted_code"])
+    if not world.pop("quota"):
+        own["quota_per_usd"] = None
+    links = timedelta(hours=world.pop("link_hours"))
+    return SandboxSettings(
+        **world | {"database": directory / world["database"]},
+        link_lifetime=links,
+        apimart=ApimartSettings(**own),
+    )
 
 
 @click.group("sandbox")
@@ -57,21 +101,29 @@ def sandbox_command() -> None:
     show_default=True,
     help="Pixels of a picture.",
 )
+@click.option(
+    "--link-hours",
+    type=click.FloatRange(min=0, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="How long a result can be downloaded.",
+)
+@_apimart_options
 @click.pass_obj
 def serve_command(
     directory: Path, /, *, host: str, port: int, faults: TextIO | None, **world: Any
 ) -> None:
-    """Speak APIXO's protocol over HTTP, draw pictures, keep a ledger. Costs nothing.
+    """Speak APIXO's and APIMart's protocols over HTTP, draw, keep a ledger. Costs nothing.
 
-    Any client of the API can be pointed at it. Its front page tells what it charges,
+    Any client of these APIs can be pointed at it. Its front page tells what it charges,
     /sandbox/ledger what it has charged.
     """
     import os
 
     from reconciler.errors import UsageError
-    from reconciler.sandbox import SandboxSettings, serve
+    from reconciler.sandbox import serve
 
-    settings = SandboxSettings(**world | {"database": directory / world["database"]})
+    settings = _settings(directory, world)
     _prepare(settings, _read_faults(faults))
     try:
         serve(settings, host, port, on_ready=_announce)
@@ -88,12 +140,18 @@ def _prepare(settings: "SandboxSettings", faults: "list[Fault]") -> None:
     import sqlite3
 
     from reconciler.errors import UsageError
-    from reconciler.sandbox import Sandbox
+    from reconciler.sandbox import OtherVersionError, Sandbox
 
     try:
         sandbox = Sandbox(settings)
         sandbox.order(*faults)
         sandbox.close()
+    except OtherVersionError as error:
+        raise UsageError(
+            str(error),
+            hint="delete the file, which only holds play money and play tasks, or name another "
+            "with `--database FILE`",
+        ) from error
     except (sqlite3.Error, OSError) as error:
         raise UsageError(
             f"the sandbox's database cannot be used: {settings.database}",
@@ -103,7 +161,9 @@ def _prepare(settings: "SandboxSettings", faults: "list[Fault]") -> None:
 
 
 def _announce(base_url: str) -> None:
+    origin = base_url.removesuffix("/api/v1")
     click.echo(f"serving APIXO's protocol at {base_url} (Ctrl-C stops it)")
+    click.echo(f"serving APIMart's protocol at {origin}")
 
 
 def _read_faults(file: TextIO | None) -> "list[Fault]":

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reconciler.engine.outcome import Ending, Outcome, RunResult, spent
+from reconciler.looking import Vendors, remark, vendors_of
 from reconciler.money import format_usd
 from reconciler.plan.actions import Verb
 from reconciler.plan.offers import undelivered
 from reconciler.project import Project
-from reconciler.purchase import Phase
 from reconciler.spec.diagnostics import Diagnostic, locate, render
 from reconciler.spec.whence import whence
 
@@ -31,7 +31,7 @@ def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
         yield ""
     if len(groups) > _SHOWN:
         yield f"… and {len(groups) - _SHOWN} more; `reconcile status` lists all."
-    yield from _shortfalls(result)
+    yield from _shortfalls(result, vendors_of(project))
     yield _sums(result)
     if result.interrupted:
         yield _interrupted(result)
@@ -42,7 +42,7 @@ def summary_lines(result: RunResult, project: Project) -> Iterator[str]:
 def _interrupted(result: RunResult) -> str:
     """Say what is paid and goes on at the provider while nobody watches."""
     purchases = [one.purchase for one in result.outcomes if one.purchase is not None]
-    flying = [one for one in purchases if one.phase is Phase.SUBMITTED]
+    flying = [one for one in purchases if one.phase.is_in_flight]
     if not flying:
         return "Interrupted. No task is in flight; the next apply goes on from here."
     names = _listed([one.address for one in flying])
@@ -52,13 +52,18 @@ def _interrupted(result: RunResult) -> str:
     )
 
 
-def _shortfalls(result: RunResult) -> Iterator[str]:
+def _shortfalls(result: RunResult, vendors: Vendors) -> Iterator[str]:
     """Yield a note for each task that gave fewer pictures than such tasks do."""
     short = [(one, undelivered(one.purchase)) for one in result.outcomes if one.purchase]
     for outcome, missing in [pair for pair in short if pair[1]][:_SHOWN]:
         numbers = ", ".join(map(str, missing))
         noun = "candidate" if len(missing) == 1 else "candidates"
-        yield f"note: {outcome.address}: {noun} {numbers} not delivered; the task is paid as it is"
+        why = remark(outcome.purchase, vendors)
+        reason = f" ({why})" if why else ""
+        yield (
+            f"note: {outcome.address}: {noun} {numbers} not delivered{reason}; "
+            "the task is paid as it is"
+        )
 
 
 def _by_cause(troubled: list[Outcome]) -> list[list[Outcome]]:
@@ -149,6 +154,7 @@ def _outcome_json(outcome: Outcome, project: Project) -> dict[str, Any]:
         "task_id": purchase.task_id if purchase else None,
         "price_micro_usd": purchase.price if purchase else None,
         "undelivered": list(undelivered(purchase)) if purchase else [],
+        "remark": purchase.report.remark if purchase else None,
         "failure": failure and {"kind": failure.kind, "code": failure.code},
         "spec": place and {"file": place.file, "line": place.line, "column": place.column},
     }

@@ -7,23 +7,25 @@ that never has it.
 """
 
 import asyncio
-import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
 
-from reconciler.config import ServerErrors
+from reconciler.config import MaskPolarity, ServerErrors
 from reconciler.engine.backoff import LONGEST_PAUSE, wait_after
 from reconciler.engine.pace import InFlight, Leave, Rate, Slots
+from reconciler.engine.reading import retry_after, words_of, worth
 from reconciler.engine.trouble import Trouble
 from reconciler.engine.turnstile import Turnstile
 from reconciler.ids import ProviderName, TaskId
 from reconciler.money import NOTHING, MicroUsd
 from reconciler.providers.protocol import (
+    Attachment,
     Cadence,
     Exchange,
+    Finished,
     HttpAnswer,
     HttpCall,
     Lineage,
@@ -31,6 +33,7 @@ from reconciler.providers.protocol import (
     Provider,
     TaskState,
     TryAgain,
+    Uploaded,
 )
 from reconciler.purchase import Accepted, AnswerLost, Failure, NotSent, Refused, TaskFailed
 from reconciler.spec.request import Request
@@ -40,7 +43,6 @@ _ANSWER_WITHIN = 120.0
 """Seconds for a whole answer; the client's own time-outs only count from byte to byte."""
 _OWN_CONNECTION = {"Connection": "close"}
 _SHORTEST_KEY = 8
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -59,8 +61,10 @@ class Manner:
     `first` and `interval` are polling times in seconds, None keeps the documented ones. `haste` > 1
     is the embedded sandbox's faster life: it divides every documented or configured time.
     `polls_count`: questions are requests among the `requests_per_minute`, too. `refunds_failures`:
-    a failed task costs nothing in the end. `occupied` tasks are in flight already, and nobody in
-    this run waits for them: they leave fewer of the `concurrent` places, but at least one.
+    a failed task costs nothing in the end. `quota_per_usd`: how much of what it reports as a task's
+    quota is worth a dollar; None: nobody knows. `mask_repaints`: what its masks mean. `occupied`
+    tasks are in flight already, and nobody in this run waits for them: they leave fewer of the
+    `concurrent` places, but at least one.
     """
 
     requests_per_minute: float
@@ -71,6 +75,8 @@ class Manner:
     polls_count: bool = False
     refunds_failures: bool = False
     server_errors: ServerErrors = ServerErrors.RETRY
+    mask_repaints: MaskPolarity = MaskPolarity.WHITE
+    quota_per_usd: float | None = None
     occupied: int = 0
 
 
@@ -91,6 +97,7 @@ class Channel:
         self.turnstile = Turnstile(Rate(manner.requests_per_minute, manner.haste), InFlight(places))
         self.slots = Slots(places)
         self.haste = manner.haste
+        self.mask_repaints = manner.mask_repaints
         self.halted: str | None = None
         self.sent = 0
         self.unable, self.crowded, self.lost = Trouble(4), Trouble(20), Trouble(3)
@@ -128,16 +135,33 @@ class Channel:
     async def buy(self, order: Order) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
         """Submit once. Whatever is not proven to be refused or unsent is a lost answer."""
         self.sent += 1
-        try:
-            verdict = await self._converse(self.adapter.submit(order))
-        except _NEVER_SENT as error:
-            return NotSent(f"no connection to {self._client.base_url.host}: {_words(error)}")
-        except _LOST as error:
-            return AnswerLost(f"no answer: {_words(error)}")
+        verdict = await self._once(self.adapter.submit(order))
         doubts_trouble = self._manner.server_errors is ServerErrors.DOUBT
         if doubts_trouble and isinstance(verdict, TryAgain) and not verdict.is_limit:
             return AnswerLost(f"{verdict.detail}: a task may exist behind it")
         return verdict
+
+    async def go_on(
+        self, task_id: TaskId, order: Order
+    ) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
+        """Send a task's second step once.
+
+        It buys nothing more: after a lost answer `look` tells whether the task still waits for it.
+        """
+        return await self._in_turn(lambda: self._once(self.adapter.go_on(task_id, order)))
+
+    async def upload(
+        self, picture: Attachment
+    ) -> Uploaded | Refused | AnswerLost | NotSent | TryAgain:
+        """Give the provider a picture once. Free, but nobody documents that it may be repeated."""
+        return await self._in_turn(lambda: self._once(self.adapter.upload(picture)))
+
+    def charged(self, answer: Finished) -> MicroUsd | None:
+        """Return what a finished task cost, by the provider's word; None: it is not certain."""
+        quota, per_usd = answer.report.quota, self._manner.quota_per_usd
+        if answer.charged is not None or quota is None or per_usd is None:
+            return answer.charged
+        return worth(quota, per_usd)
 
     async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:
         """Poll once; a broken connection is nothing but a reason to ask again.
@@ -146,9 +170,12 @@ class Channel:
         among the requests, the most overdue one goes first.
         """
         answer = await self._ask(self.adapter.poll(task_id), due)
-        if isinstance(answer, TaskFailed) and answer.charged is None:
-            return replace(answer, charged=NOTHING if self._manner.refunds_failures else None)
-        return answer
+        return self.refunded(answer) if isinstance(answer, TaskFailed) else answer
+
+    def refunded(self, end: TaskFailed) -> TaskFailed:
+        """Return a task's end with what it cost, where the provider refunds and did not say so."""
+        is_free = end.charged is None and self._manner.refunds_failures
+        return replace(end, charged=NOTHING) if is_free else end
 
     async def balance(self) -> MicroUsd | TryAgain:
         """Ask what is left on the account."""
@@ -158,11 +185,15 @@ class Channel:
         """Ask what costs nothing, in turn where questions count."""
         if not self._manner.polls_count:
             return await self._question(exchange)
+        return await self._in_turn(lambda: self._question(exchange), due)
+
+    async def _in_turn(self, send: Callable[[], Awaitable[T]], due: float | None = None) -> T:
+        """Send what makes no task when it may leave; it counts among the requests."""
         now = asyncio.get_running_loop().time()
         leave = await self.turnstile.turn(now if due is None else due, submits=False)
-        answer: T | TryAgain | None = None
+        answer: T | None = None
         try:
-            answer = await self._question(exchange)
+            answer = await send()
             return answer
         finally:
             if leave is not None:
@@ -185,7 +216,16 @@ class Channel:
         try:
             return await self._converse(exchange)
         except _LOST as error:
-            return TryAgain(f"no answer: {_words(error)}")
+            return TryAgain(f"no answer: {words_of(error)}")
+
+    async def _once(self, exchange: Exchange[T]) -> T | NotSent | AnswerLost:
+        """Send what is never repeated blindly: a missing answer says what it proves."""
+        try:
+            return await self._converse(exchange)
+        except _NEVER_SENT as error:
+            return NotSent(f"no connection to {self._client.base_url.host}: {words_of(error)}")
+        except _LOST as error:
+            return AnswerLost(f"no answer: {words_of(error)}")
 
     async def _converse(self, exchange: Exchange[T]) -> T:
         try:
@@ -206,7 +246,12 @@ class Channel:
 
     async def _exchange(self, call: HttpCall) -> HttpAnswer:
         async with self._client.stream(
-            call.method, call.path, params=call.query, json=call.body, headers=_OWN_CONNECTION
+            call.method,
+            call.path,
+            params=call.query,
+            json=call.body,
+            files=_form(call),
+            headers=_OWN_CONNECTION,
         ) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
@@ -214,7 +259,7 @@ class Channel:
                 if len(body) > _ANSWER_LIMIT:
                     raise httpx.DecodingError("the answer is larger than 4 MiB")
             return HttpAnswer(
-                response.status_code, self._without_key(bytes(body)), _retry_after(response)
+                response.status_code, self._without_key(bytes(body)), retry_after(response)
             )
 
     def _without_key(self, body: bytes) -> bytes:
@@ -223,24 +268,12 @@ class Channel:
         return body.replace(key.encode(), b"***") if len(key) >= _SHORTEST_KEY else body
 
 
+def _form(call: HttpCall) -> dict[str, tuple[str, bytes, str]] | None:
+    if call.file is None:
+        return None
+    field, picture = call.file
+    return {field: (picture.name, picture.content, picture.media_type)}
+
+
 def _scaled(span: tuple[float, float], haste: float) -> tuple[float, float]:
     return span[0] / haste, span[1] / haste
-
-
-def _words(error: Exception) -> str:
-    """An exception's words, or its kind where it has none; neither ever holds a header."""
-    text = re.sub(r"\[Errno -?\d+\] ", "", str(error))
-    return " ".join(text.split()) or type(error).__name__
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Read Retry-After as seconds; its date form counts from the answer's own Date."""
-    value = response.headers.get("retry-after", "")
-    if _SECONDS.fullmatch(value):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        now = parsedate_to_datetime(response.headers["date"])
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError, KeyError, OverflowError):
-        return None

@@ -6,55 +6,26 @@ in memory that a crash would lose.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from reconciler.engine import buying, fetching, waiting
+from reconciler.engine import buying, fetching, orders, waiting
+from reconciler.engine.assignment import Assignment
 from reconciler.engine.backoff import wait_after
 from reconciler.engine.buying import Intention, Sender
-from reconciler.engine.channel import Channel
+from reconciler.engine.inputs import Courier
 from reconciler.engine.outcome import Ending, Outcome
 from reconciler.engine.progress import Kind
+from reconciler.engine.stepping import SecondStep
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
-from reconciler.ids import CandidateNumber
+from reconciler.ids import IntentId
 from reconciler.money import NOTHING
-from reconciler.plan.actions import Action, Reason, Verb
+from reconciler.plan.actions import Reason, Verb
 from reconciler.plan.offers import Offer, unoffered
 from reconciler.policy import Policy
-from reconciler.providers.protocol import Cadence, Finished, Lineage, Order, ParentTask
+from reconciler.providers.protocol import Cadence, Finished, Order
 from reconciler.purchase import ParentUse, Phase, Purchase
-from reconciler.spec.request import Request, decode, uses_candidate
-from reconciler.spec.resource import Resource, TakeKey
+from reconciler.spec.request import uses_candidate
 
 _STOPPED = "stopped; what is in flight is on record"
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """An action with everything its job needs.
-
-    `lineage` is its resource's, `parent` the delivered purchase of its source.
-    """
-
-    action: Action
-    lineage: Lineage
-    channel: Channel
-    parent: Purchase | None
-
-    @property
-    def request(self) -> Request:
-        """What is bought, or was: an action without a resource only finishes a purchase."""
-        if self.action.resource is not None:
-            return self.action.resource.request
-        if self.action.purchase is not None:
-            return decode(self.action.purchase.canonical)
-        raise AssertionError(f"{self.action.verb} {self.action.address} has nothing to work on")
-
-    def wanted(self) -> tuple[Resource, TakeKey]:
-        """Return what is to be bought."""
-        resource, key = self.action.resource, self.action.key
-        if resource is None or key is None:
-            raise AssertionError(f"{self.action.verb} {self.action.address} has nothing to buy")
-        return resource, key
 
 
 class Job:
@@ -70,7 +41,7 @@ class Job:
         known = assignment.action.purchase
         going_on = assignment.action.verb is not Verb.BUY and known is not None
         self._tracked = Tracked(known, shop) if going_on and known else None
-        if going_on and known is not None and known.phase is Phase.SUBMITTED:
+        if going_on and known is not None and known.phase.is_in_flight:
             assignment.channel.turnstile.flight.resumed()
 
     @property
@@ -115,14 +86,15 @@ class Job:
 
     async def _wait(self, tracked: Tracked, cadence: Cadence) -> None:
         """Wait for the task to end, if there is one; it holds a place in flight for so long."""
-        if tracked.purchase.phase is not Phase.SUBMITTED:
+        if not tracked.purchase.phase.is_in_flight:
             return
         channel = self._has.channel
         try:
             self._report_submitted(tracked.purchase)
             if self.sender.is_last:
                 raise Unfinished(Ending.INTERRUPTED, _STOPPED)
-            await waiting.wait(tracked, channel, cadence, self._shop)
+            second = SecondStep(tracked, channel, self._shop, self._second_order)
+            await waiting.wait(tracked, channel, cadence, self._shop, second)
         finally:
             channel.turnstile.task_ended()
         if tracked.purchase.failure is not None:
@@ -175,9 +147,12 @@ class Job:
         return self._has.channel.cadence(self._has.request, self._has.lineage)
 
     async def _buy(self, instead_of: Purchase | None) -> Tracked:
-        order, used = self._order()
-        wanted = Intention(self._intent(used), instead_of)
-        channel = self._has.channel
+        intent, channel = self._shop.new_intent(), self._has.channel
+        start, used = self._start()
+        lineage = orders.at_provider(self._has.lineage)
+        draft = orders.Draft(self._has.request, lineage, start, intent)
+        order = await orders.complete(draft, channel, self._shop, self._courier())
+        wanted = Intention(self._intent(intent, used), instead_of)
         self._tracked = await buying.buy(wanted, order, channel, self._shop, self.sender)
         return self._tracked
 
@@ -186,30 +161,58 @@ class Job:
         before = self._has.action.purchase
         return before if before is not None and before.phase is Phase.IN_DOUBT else None
 
-    def _order(self) -> tuple[Order, ParentUse | None]:
-        """Return what to send, with the parent's task in it. Raises Unfinished."""
+    def _start(self) -> tuple[orders.Start | None, ParentUse | None]:
+        """Return where a follow-up starts, and what is recorded of that. Raises Unfinished."""
         source, parent = self._has.action.source, self._has.parent
-        request, (resource, _) = self._has.request, self._has.wanted()
-        if source is None or parent is None or parent.task_id is None:
-            return Order(request), None
-        number = source.candidate or CandidateNumber(1)
-        by_link = self._has.channel.adapter.can.by_link
-        offer = Offer(parent, number, by_link=by_link)
+        resource, _ = self._has.wanted()
+        if source is None:
+            return None, None
+        start = orders.start_at(parent, source.candidate, self._shop.store)
+        if start is None or parent is None:
+            detail, hint = f"no task of {source.address} is on record", "a new take of it helps"
+            raise Unfinished(Ending.IMPOSSIBLE, detail, f"nothing was sent for this one; {hint}")
+        adapter, ours = self._has.channel.adapter, orders.own_picture(start, self._shop)
+        above = orders.at_provider(self._has.lineage)
+        by_picture = adapter.starts_from_picture(self._has.request, above)
+        offer = Offer(
+            start.parent,
+            start.candidate,
+            by_link=frozenset({resource.operation} if by_picture else ()),
+            task_lifetime=adapter.can.task_lifetime,
+            publishes=ours is not None and self._courier().delivers,
+        )
         hindered = unoffered(resource, offer, self._shop.now())
         if hindered is not None:
             is_choice = hindered.verb is Verb.PICK
             ending = Ending.NEEDS_PICK if is_choice else Ending.IMPOSSIBLE
             raise Unfinished(ending, hindered.reason, hindered.note)
-        candidate = parent.candidate(number)
-        url = candidate.url if candidate else ""
+        number = source.candidate or orders.FIRST
         used = number if uses_candidate(resource.operation) else None
-        return Order(request, ParentTask(parent.task_id, number, url)), ParentUse(parent.id, used)
+        return start, ParentUse(parent.id, used)
 
-    def _intent(self, used: ParentUse | None) -> Purchase:
+    def _courier(self) -> Courier:
+        action = self._has.action
+        files = action.resource.files if action.resource else ()
+        return Courier(self._has.channel, self._shop, action.address, files)
+
+    async def _second_order(self) -> Order:
+        """Return what the task is told that waits for it; it is not lost while nobody can."""
+        if self._tracked is None:
+            raise AssertionError("nothing waits that was never bought")
+        try:
+            return await orders.second_step(
+                self._tracked.purchase, self._has.channel, self._shop, self._courier()
+            )
+        except Unfinished as end:
+            task = f"task {self._tracked.purchase.task_id} waits for its second step"
+            soon = "apply again soon: it is refunded when it waits too long"
+            raise Unfinished(Ending.STILL_RUNNING, f"{task}: {end.detail}", soon) from end
+
+    def _intent(self, intent: IntentId, used: ParentUse | None) -> Purchase:
         (resource, key), now = self._has.wanted(), self._shop.now()
         before = self._shop.store.attempts(key)
         return Purchase(
-            id=self._shop.new_intent(),
+            id=intent,
             fingerprint=key.fingerprint,
             take=key.take,
             attempt=before[-1].attempt + 1 if before else 1,

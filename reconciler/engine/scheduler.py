@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from reconciler.engine.assignment import Assignment
 from reconciler.engine.board import Board
 from reconciler.engine.clock import never_back
-from reconciler.engine.job import Assignment, Job
+from reconciler.engine.deriving import derive
+from reconciler.engine.job import Job
 from reconciler.engine.outcome import Ending, Outcome, RunResult
 from reconciler.engine.progress import Kind
-from reconciler.engine.workshop import Workshop, together
+from reconciler.engine.workshop import Unfinished, Workshop, together
 from reconciler.errors import ReconcilerError
 from reconciler.ids import Address, ProviderName
 from reconciler.plan.actions import Action, Plan, Verb
@@ -114,14 +116,23 @@ class _Run:
         return release
 
     def _assignment(self, action: Action) -> Assignment:
-        source, channel = action.source, self._shop.channels[_provider(action)]
-        parent = self._owned.get(source.address, source.purchase) if source else None
         above = lineage(action.resource, self._resources) if action.resource else ()
-        return Assignment(action, above, channel, parent)
+        channel = self._shop.channels[_provider(action)]
+        return Assignment(action, above, channel, self._parent(action))
+
+    def _parent(self, action: Action) -> Purchase | None:
+        """Return what it starts from, as it stands by now."""
+        source = action.source
+        return self._owned.get(source.address, source.purchase) if source else None
 
     def _locally(self, action: Action) -> Outcome:
-        """Do what costs nothing and needs nobody: names appear, move, or go."""
+        """Do what costs nothing and needs nobody: cut pictures out; show, move or hide names."""
         purchase, display = self._purchase_of(action), self._shop.display
+        if action.verb is Verb.DERIVE:
+            try:
+                purchase = derive(action, self._parent(action), self._shop)
+            except Unfinished as end:
+                return Outcome(action, end.ending, end.detail, end.hint)
         if action.verb is Verb.PRUNE:
             display.hide(action.address)
         elif action.resource is not None and purchase is not None:

@@ -2,21 +2,33 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from reconciler.engine.backoff import LONGEST_PAUSE, backoff, jittered
 from reconciler.engine.channel import Channel
+from reconciler.engine.download import carries_itself
 from reconciler.engine.outcome import Ending
 from reconciler.engine.progress import Kind
+from reconciler.engine.stepping import SecondStep
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import TaskId
 from reconciler.policy import FailureKind
-from reconciler.providers.protocol import Cadence, Finished, Running, TryAgain, Unknown
+from reconciler.providers.protocol import (
+    Awaiting,
+    Cadence,
+    Finished,
+    Running,
+    TryAgain,
+    Unknown,
+)
 from reconciler.purchase import Delivered, Event, Failure, Purchase, TaskFailed
+from reconciler.state.vitals import STAGE, stage_word
 
 _PATIENCE = 30 * 60.0
 """Seconds that one run watches one task. Giving up means nothing: the next run asks again."""
 
+_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a link dies that carries its result itself."""
 _UNKNOWN_TRIES = 5
 _TROUBLED_TRIES = 1000
 _NO_PICTURES = Failure(
@@ -27,12 +39,17 @@ _NO_PICTURES = Failure(
 )
 
 
-async def wait(tracked: Tracked, channel: Channel, cadence: Cadence, shop: Workshop) -> None:
-    """Poll until the task has ended, and record how. Raises Unfinished when patience runs out."""
+async def wait(
+    tracked: Tracked, channel: Channel, cadence: Cadence, shop: Workshop, second: SecondStep
+) -> None:
+    """Poll until the task has ended, and record how. Raises Unfinished when patience runs out.
+
+    A task that waits for its second step gets it.
+    """
     purchase = tracked.purchase
     if purchase.task_id is None:
         raise Unfinished(Ending.IN_DOUBT, "no task id is on record")
-    watch = _Watch(channel, cadence, shop, purchase)
+    watch = _Watch(channel, cadence, shop, purchase, second)
     pause = _until_first_poll(purchase, cadence, shop.now())
     patience = _PATIENCE / channel.haste
     while pause < patience:
@@ -76,7 +93,9 @@ def delivered(answer: Finished, purchase: Purchase, channel: Channel, now: datet
     ends = [purchase.submitted_at, answer.completed_at, _end_by_our_clock(answer, purchase)]
     began = min(now, max((end for end in ends if end is not None), default=now))
     lifetime: timedelta = channel.adapter.can.link_lifetime
-    return Delivered(answer.urls, began + lifetime, answer.follow_ups, answer.charged)
+    until = _FOR_EVER if all(map(carries_itself, answer.urls)) else began + lifetime
+    charged = channel.charged(answer)
+    return Delivered(answer.urls, until, answer.follow_ups, charged, answer.report)
 
 
 def _end_by_our_clock(answer: Finished, purchase: Purchase) -> datetime | None:
@@ -90,9 +109,15 @@ class _Watch:
     """One task's conversation; `pause` is how long to wait before the next question."""
 
     def __init__(
-        self, channel: Channel, cadence: Cadence, shop: Workshop, purchase: Purchase
+        self,
+        channel: Channel,
+        cadence: Cadence,
+        shop: Workshop,
+        purchase: Purchase,
+        second: SecondStep,
     ) -> None:
         self.pause = 0.0
+        self._second = second
         self._channel = channel
         self._cadence = cadence
         self._shop = shop
@@ -109,16 +134,26 @@ class _Watch:
             case Finished(urls=urls) if not any(urls):
                 return self._empty()
             case Finished():
+                self._second.moved_on()
                 return delivered(answer, self._purchase, self._channel, self._shop.now())
             case TaskFailed():
-                return answer
+                return self._second.ended(answer)
             case Running(stage):
+                self._second.moved_on()
                 self._running(stage)
+            case Awaiting():
+                return await self._go_on(task_id)
             case Unknown(detail):
                 self._forgotten(detail)
             case TryAgain():
                 self._held_up(answer)
         return None
+
+    async def _go_on(self, task_id: TaskId) -> Event | None:
+        self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
+        end = await self._second.take(task_id)
+        self.pause = max(self.pause, self._second.pause)
+        return end
 
     def _empty(self) -> Event | None:
         """A success without pictures may only be early; it is believed when it stays so."""
@@ -128,8 +163,16 @@ class _Watch:
     def _running(self, stage: str) -> None:
         self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
         if stage != self._stage:
+            if stage_word(stage) != stage_word(self._stage):
+                self._note(stage_word(stage))
             self._stage = stage
             self._shop.report(Kind.STAGE, self._purchase.address, stage=stage)
+
+    def _note(self, stage: str) -> None:
+        """Write down that the task got on: `health` asks for queue times, and what is stuck."""
+        shop, purchase = self._shop, self._purchase
+        data = {"task_id": purchase.task_id, "stage": stage}
+        shop.store.note(shop.run, STAGE, purchase.address, data, now=shop.now())
 
     def _forgotten(self, detail: str) -> None:
         self._unknown += 1

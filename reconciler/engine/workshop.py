@@ -11,6 +11,7 @@ import httpx
 from reconciler.assets.objects import ObjectStore
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
+from reconciler.engine.places import Places
 from reconciler.engine.progress import Happening, Kind, Reporter
 from reconciler.errors import ReconcilerError, StateError
 from reconciler.ids import Address, IntentId, ProviderName, RunId
@@ -36,7 +37,8 @@ class Workshop:
     """The tools of one run.
 
     `files` downloads results and knows no key; `usual_seconds` tells how long such tasks took here;
-    `policy` says which refunded failures are bought again.
+    `policy` says which refunded failures are bought again; `places` where local pictures come from
+    and go to.
     """
 
     run: RunId
@@ -50,6 +52,7 @@ class Workshop:
     reporter: Reporter
     now: Callable[[], datetime]
     new_intent: Callable[[], IntentId]
+    places: Places
     usual_seconds: Callable[[ProviderName, Request], float | None] = lambda _name, _request: None
     policy: Policy = CAREFUL
 

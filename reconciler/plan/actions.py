@@ -10,6 +10,7 @@ from enum import StrEnum
 from reconciler.errors import ExitCode
 from reconciler.ids import Address, CandidateNumber, Digest, ProviderName
 from reconciler.money import NOTHING, MicroUsd
+from reconciler.plan.results import NO_RESULTS, Results
 from reconciler.purchase import Purchase
 from reconciler.spec.resource import Resource, TakeKey
 
@@ -20,6 +21,7 @@ class Verb(StrEnum):
     BUY = "buy"
     WAIT = "wait"
     FETCH = "fetch"
+    DERIVE = "derive"
     VIEW = "view"
     ADOPT = "adopt"
     MOVE = "move"
@@ -35,6 +37,7 @@ class Verb(StrEnum):
         return self in (
             Verb.WAIT,
             Verb.FETCH,
+            Verb.DERIVE,
             Verb.VIEW,
             Verb.ADOPT,
             Verb.MOVE,
@@ -61,10 +64,13 @@ class Reason(StrEnum):
     PARENT_CHANGED = "its parent's picture changed"
     FAILED_BEFORE_RETRY = "failed before, may work now"
     RETRY_ASKED = "failed before, retry asked for"
+    PREREQUISITE = "needed first"
     IN_FLIGHT = "already submitted"
     NOT_DOWNLOADED = "paid, not downloaded yet"
     NO_LONGER_ASKED = "paid, though no spec asks for it now"
     BYTES_MISSING = "its bytes are missing, the link still works"
+    CUT_OUT = "we own it already: cut out for free"
+    CUT_AGAIN = "its bytes are missing: cut out again, for free"
     VIEW_MISSING = "its view is missing"
     PICK_CHANGED = "another pick"
     SAME_REQUEST = "same request, bought once"
@@ -82,7 +88,10 @@ class Reason(StrEnum):
     FAILED_FOR_GOOD = "failed, and would fail again; change it, or say --retry-failed"
     BYTES_GONE = "its bytes are gone and the link has expired"
     LINK_EXPIRED = "the parent's link has expired"
+    TASK_GONE = "its parent's task is gone at the provider"
     NOT_OFFERED = "the provider does not offer this here"
+    MAKER_CANNOT = "the provider that made its parent cannot do this"
+    NEEDS_PUBLIC_PLACE = "needs a public place for local pictures"
     PARENT_NOT_READY = "its parent is not ready"
     PARENT_NOT_SELECTED = "its parent is not selected"
     PROVIDER_GONE = "its provider is no longer configured"
@@ -92,7 +101,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a follow-up starts. `purchase` is the parent's latest attempt, finished or not."""
+    """Where a follow-up starts. `purchase` is the parent's latest attempt, finished or not.
+
+    That is the provider's task which it really starts from: behind a picture that was cut out
+    here, or one that was bought first for this (prerequisites.py), it is not the parent in the
+    spec.
+    """
 
     address: Address
     candidate: CandidateNumber | None
@@ -104,7 +118,8 @@ class Action:
     """One line of a plan.
 
     `price` is what apply may spend on a `buy`, what a `resolve` has perhaps spent, and what would
-    be spent on what is `blocked`: None is unknown, zero is free. `after` must be finished first.
+    be spent on what is `blocked`: None is unknown, zero is free. It is for all `units`; `gives` is
+    what they usually bring. `after` must be finished first.
     `purchase` is the latest attempt at this take, if there was one. `previous` is the canonical
     request that stood under this address before; `moved_from` the name it had. `files` are the
     views that a prune removes, path → object. `note` adds what the reason leaves open.
@@ -115,7 +130,8 @@ class Action:
     reason: Reason
     note: str = ""
     price: MicroUsd | None = NOTHING
-    pictures: int | None = 0
+    units: int = 1
+    gives: Results = NO_RESULTS
     provider: ProviderName | None = None
     resource: Resource | None = None
     key: TakeKey | None = None
@@ -131,12 +147,14 @@ class Action:
 class Tally:
     """The last line of a plan.
 
-    `price` sums what is known; `unpriced` tasks have no documented price. `pictures` counts what
-    the tasks usually give; `uncounted` tasks document no number.
+    `price` sums what is known; `unpriced` tasks have no documented price. `pictures`, `clips` and
+    `texts` count what the tasks usually give; `uncounted` tasks document no number of pictures.
     """
 
     tasks: int
     pictures: int
+    clips: int
+    texts: int
     price: MicroUsd
     unpriced: int
     uncounted: int
@@ -155,10 +173,12 @@ class Plan:
         buys = [action for action in self.actions if action.verb is Verb.BUY]
         return Tally(
             tasks=len(buys),
-            pictures=sum(action.pictures or 0 for action in buys),
+            pictures=sum(action.gives.pictures or 0 for action in buys),
+            clips=sum(action.gives.clips for action in buys),
+            texts=sum(action.gives.texts for action in buys),
             price=MicroUsd(sum(action.price or 0 for action in buys)),
             unpriced=sum(action.price is None for action in buys),
-            uncounted=sum(action.pictures is None for action in buys),
+            uncounted=sum(action.gives.pictures is None for action in buys),
             by_verb=_count(self.actions),
         )
 

@@ -1,8 +1,11 @@
-"""How a plan speaks of what is in doubt: since when, and how a person settles it."""
+"""How a plan speaks of what was sent: in doubt since when, waiting for what, failed why."""
 
 from datetime import datetime, timedelta
 
-from reconciler.purchase import Purchase
+from reconciler.money import NOTHING
+from reconciler.plan.actions import Reason
+from reconciler.policy import Policy
+from reconciler.purchase import Phase, Purchase
 
 _DAY = timedelta(days=1)
 
@@ -12,9 +15,29 @@ def note(purchase: Purchase, now: datetime) -> str:
     return f"{age(purchase, now)} ago; `reconcile resolve {purchase.address}`"
 
 
+def task(purchase: Purchase) -> str:
+    """Return the task that is waited for."""
+    paused = ", which waits for its second step" if purchase.phase is Phase.MODAL else ""
+    return f"task {purchase.task_id}{paused}"
+
+
+def failure(purchase: Purchase) -> str:
+    """Return the provider's words, and whether the money came back."""
+    if purchase.failure is None:
+        return ""
+    is_refunded = purchase.phase is Phase.FAILED and purchase.cost == NOTHING and purchase.price
+    refund = "; refunded" if is_refunded else ""
+    return f"{purchase.failure.code}: {purchase.failure.message}{refund}"
+
+
 def age(purchase: Purchase, now: datetime) -> str:
     """Return how long ago it was sent, in its largest unit; a clock set back makes it `0 s`."""
-    passed = max(timedelta(0), now - purchase.created_at)
+    return span(now - purchase.created_at)
+
+
+def span(time: timedelta) -> str:
+    """Return a length of time in its largest unit."""
+    passed = max(timedelta(0), time)
     if passed >= _DAY:
         return _counted(passed // _DAY, "day")
     seconds = int(passed.total_seconds())
@@ -25,3 +48,18 @@ def age(purchase: Purchase, now: datetime) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def given_up(purchase: Purchase, policy: Policy) -> Reason | None:
+    """Return why a failed purchase is not tried again by itself, or None.
+
+    A refusal cost nothing, so it only counts whether the same request would be refused again. A
+    task that ran and failed may have cost money: even a passing trouble is only tried so often.
+    """
+    if purchase.failure is None:
+        return None
+    if policy.is_hopeless(purchase.failure.kind):
+        return Reason.FAILED_FOR_GOOD
+    most = policy.attempts_at(purchase.failure.kind)
+    is_worn_out = purchase.phase is Phase.FAILED and purchase.fruitless_before + 1 >= most
+    return Reason.FAILED_OFTEN if is_worn_out else None

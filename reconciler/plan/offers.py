@@ -1,21 +1,14 @@
 """Whether a finished task can be a follow-up's parent: asked when planning and when sending."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from reconciler.ids import CandidateNumber
 from reconciler.plan.actions import Reason, Verb
-from reconciler.plan.pricing import usual_pictures
+from reconciler.plan.results import usual
 from reconciler.purchase import FollowUp, Phase, Purchase
-from reconciler.spec.request import (
-    Operation,
-    Upscale,
-    Vary,
-    decode,
-    operation_of,
-    uses_candidate,
-)
+from reconciler.spec.request import Operation, Upscale, Vary, decode, uses_candidate
 from reconciler.spec.resource import Resource
 
 
@@ -23,12 +16,16 @@ from reconciler.spec.resource import Resource
 class Offer:
     """A delivered parent and the candidate to start from.
 
-    `by_link`: this provider's follow-ups that start from the candidate's picture.
+    `by_link`: this provider's follow-ups that start from the candidate's picture, not its task.
+    `task_lifetime`: how long a task can be followed up; None: for ever, as far as is documented.
+    `publishes`: a picture of ours can be put where the provider fetches it.
     """
 
     parent: Purchase
     candidate: CandidateNumber | None
     by_link: frozenset[Operation]
+    task_lifetime: timedelta | None = None
+    publishes: bool = False
 
 
 class Hindrance(NamedTuple):
@@ -47,10 +44,33 @@ def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | No
         return missing
     if not _is_listed(resource, number, parent.follow_ups):
         return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
-    if resource.operation in offer.by_link and not links_live(parent, now):
-        note = f"a new take of {parent.address} gives a fresh link"
-        return Hindrance(Verb.BLOCKED, Reason.LINK_EXPIRED, note)
+    if resource.operation in offer.by_link:
+        return _out_of_reach(offer, now)
+    gone = gone_at(parent, offer.task_lifetime)
+    if gone is not None and now >= gone:
+        return Hindrance(Verb.BLOCKED, Reason.TASK_GONE, f"a new take of {parent.address} helps")
     return None
+
+
+def _out_of_reach(offer: Offer, now: datetime) -> Hindrance | None:
+    """Return why the provider cannot fetch the picture: by its own link, or as one of ours."""
+    parent = offer.parent
+    if links_live(parent, now) or (offer.publishes and _is_stored(parent, offer.candidate)):
+        return None
+    note = f"a new take of {parent.address} gives a fresh link"
+    return Hindrance(Verb.BLOCKED, Reason.LINK_EXPIRED, note)
+
+
+def _is_stored(parent: Purchase, number: CandidateNumber | None) -> bool:
+    one = parent.candidate(number) if number is not None else None
+    return one is not None and one.picture is not None
+
+
+def gone_at(purchase: Purchase, lifetime: timedelta | None) -> datetime | None:
+    """Return when a task cannot be followed up any more, by our clock; None: never."""
+    if lifetime is None:
+        return None
+    return (purchase.submitted_at or purchase.created_at) + lifetime
 
 
 def not_delivered(purchase: Purchase, number: CandidateNumber | None) -> Hindrance | None:
@@ -65,8 +85,8 @@ def undelivered(purchase: Purchase) -> tuple[CandidateNumber, ...]:
     """Return the candidates that a finished task owed, as far as anybody documents their number."""
     if purchase.phase not in (Phase.SUCCEEDED, Phase.STORED):
         return ()
-    usual = usual_pictures(operation_of(decode(purchase.canonical))) or 0
-    numbers = map(CandidateNumber, range(1, usual + 1))
+    owed = usual(decode(purchase.canonical)).candidates or 0
+    numbers = map(CandidateNumber, range(1, owed + 1))
     return tuple(number for number in numbers if purchase.candidate(number) is None)
 
 

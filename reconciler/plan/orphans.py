@@ -18,6 +18,7 @@ _VERBS = {
     Phase.SUBMITTING: Verb.RESOLVE,
     Phase.IN_DOUBT: Verb.RESOLVE,
     Phase.SUBMITTED: Verb.WAIT,
+    Phase.MODAL: Verb.WAIT,
     Phase.SUCCEEDED: Verb.FETCH,
 }
 
@@ -47,7 +48,7 @@ def _action(purchase: Purchase, owned: Owned) -> Action:
         purchase.address,
         verb,
         Reason.DOUBT_UNWANTED if is_doubt else Reason.NO_LONGER_ASKED,
-        note=doubts.note(purchase, owned.now) if is_doubt else f"task {purchase.task_id}",
+        note=doubts.note(purchase, owned.now) if is_doubt else doubts.task(purchase),
         price=purchase.price if is_doubt else NOTHING,
         provider=purchase.provider,
         key=purchase.key,

@@ -25,7 +25,8 @@ class Owned:
 
     `purchases` has the latest attempt at each take; `lost` the digests whose bytes are missing;
     `stale_files` the view files that are missing or point elsewhere; `foreign_files` those that
-    somebody else put in a view's place. `run_active`: another run is working right now.
+    somebody else put in a view's place. `run_active`: another run is working right now. `folder` is
+    where views lie, as a path from the project's root.
     """
 
     now: datetime
@@ -35,3 +36,4 @@ class Owned:
     stale_files: frozenset[str] = frozenset()
     foreign_files: frozenset[str] = frozenset()
     run_active: bool = False
+    folder: str = "assets"

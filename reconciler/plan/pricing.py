@@ -7,46 +7,34 @@ from reconciler.ids import Address, ProviderName
 from reconciler.money import MicroUsd
 from reconciler.providers.check import ancestors
 from reconciler.providers.protocol import Provider
-from reconciler.spec.request import Operation, Request
+from reconciler.spec.request import Request
 from reconciler.spec.resource import Resource
 
 Overrides = Mapping[str, MicroUsd]
-_PICTURES: Mapping[Operation, int | None] = {
-    Operation.IMAGINE: 4,
-    Operation.VARY: 4,
-    Operation.REROLL: 4,
-    Operation.EDIT: None,
-    Operation.UPSCALE: 1,
-    Operation.ENHANCE: 1,
-    Operation.BLEND: 4,
-    Operation.DESCRIBE: 0,
-    Operation.SINGLE: 1,
-    Operation.ZOOM: None,
-    Operation.PAN: None,
-    Operation.INPAINT: 4,
-    Operation.REMIX: 4,
-    Operation.VIDEO: None,
-}
-
-
-def usual_pictures(operation: Operation) -> int | None:
-    """Return how many pictures a task usually gives; None where nobody documents it."""
-    return _PICTURES[operation]
 
 
 @dataclass(frozen=True, slots=True)
 class Seller:
-    """A configured provider as the planner sees it: its adapter, and prices of one's own."""
+    """A configured provider as the planner sees it: its adapter, and prices of one's own.
+
+    `publishes`: the project has a public place, from which any provider can fetch our pictures.
+    """
 
     adapter: Provider
     overrides: Overrides
+    publishes: bool = False
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether it can get at a picture of ours: by an upload, or from a public place."""
+        return self.publishes or self.adapter.can.upload_lifetime is not None
 
     def price(self, request: Request, lineage: tuple[Request, ...]) -> MicroUsd | None:
         """Return the price of one task, or None when no source and no override names it."""
         key = self.adapter.price_key(request, lineage)
-        if key in self.overrides:
-            return self.overrides[key]
-        return self.adapter.can.prices.rows.get(key)
+        known = self.overrides if key in self.overrides else self.adapter.can.prices.rows
+        row = known.get(key)
+        return None if row is None else MicroUsd(row * self.adapter.units(request))
 
 
 Sellers = Mapping[ProviderName, Seller]

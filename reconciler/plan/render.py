@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 
-from reconciler.money import format_price, format_usd
-from reconciler.plan.actions import Action, Plan, Tally, Verb
+from reconciler.money import MicroUsd, format_price, format_usd
+from reconciler.plan.actions import Action, Plan, Source, Tally, Verb
 from reconciler.plan.diff import FieldChange, Mark, changes
+from reconciler.plan.prerequisites import in_words
+from reconciler.spec.request import Operation
 
 FORMAT_VERSION = 1
 """Raised when a field of the JSON changes its meaning or goes away; new fields do not raise it."""
@@ -32,7 +34,7 @@ _TONES = {
     Verb.RESOLVE: Tone.TROUBLE,
     Verb.BLOCKED: Tone.TROUBLE,
 }
-_KIND_FIELDS = ("vary", "upscale")
+_KIND_FIELDS = ("vary", "upscale", "zoom", "pan", "remix", "resolution")
 
 
 def plain(text: str, _tone: Tone) -> str:
@@ -81,7 +83,7 @@ def _price(action: Action) -> str:
 
 
 def describe(action: Action) -> str:
-    """Return what it is: `upscale subtle of library@2`."""
+    """Return what it is: `upscale subtle of library@2`, `video of library@2, 4 clips x $0.20`."""
     wanted = action.resource or action.purchase
     if wanted is None:
         return ""
@@ -89,9 +91,24 @@ def describe(action: Action) -> str:
     words = [content["operation"]]
     words += [str(content[field]) for field in _KIND_FIELDS if field in content]
     if action.source is not None:
-        number = f"@{action.source.candidate}" if action.source.candidate else ""
-        words.append(f"of {action.source.address}{number}")
-    return " ".join(words)
+        words.append(f"of {_start(action.source)}")
+    return " ".join(words) + _multiple(action, content["operation"])
+
+
+def _start(source: Source) -> str:
+    """Return `library@2`, also for the provider's own task for that candidate."""
+    named = in_words(source.address)
+    is_whole = named != source.address or not source.candidate
+    return named if is_whole else f"{named}@{source.candidate}"
+
+
+def _multiple(action: Action, operation: str) -> str:
+    """Return what is paid several times, where that is so."""
+    if action.units == 1:
+        return ""
+    noun = "clip" if operation == Operation.VIDEO else "job"
+    each = MicroUsd(action.price // action.units) if action.price is not None else None
+    return f", {_counted(action.units, noun)} x {format_price(each)}"
 
 
 def _details(action: Action, paint: Paint) -> Iterator[str]:
@@ -132,14 +149,24 @@ def tally_line(tally: Tally, in_sync: int) -> str:
     """Return the last line: tasks, pictures, price; then what else there is."""
     parts = [f"Plan: {_counted(tally.tasks, 'task')} to buy"]
     if tally.tasks:
-        more = "+" if tally.uncounted else ""
-        noun = "picture" if tally.pictures == 1 and not more else "pictures"
-        parts.append(f"{tally.pictures}{more} {noun}")
+        parts += _results(tally)
         parts.append(format_usd(tally.price))
         if tally.unpriced:
             parts[-1] += f" plus {_counted(tally.unpriced, 'task')} at an unknown price"
     others = [f"{n} {verb}" for verb, n in tally.by_verb.items() if n and verb is not Verb.BUY]
     return ", ".join(parts) + "; " + ", ".join([*others, f"{in_sync} in sync"]) + "."
+
+
+def _results(tally: Tally) -> Iterator[str]:
+    """Yield what the tasks usually give: pictures, clips, texts."""
+    if tally.uncounted:
+        yield f"{tally.pictures}+ pictures"
+    elif tally.pictures or not (tally.clips or tally.texts):
+        yield _counted(tally.pictures, "picture")
+    if tally.clips:
+        yield _counted(tally.clips, "clip")
+    if tally.texts:
+        yield _counted(tally.texts, "text")
 
 
 def _counted(number: int, noun: str) -> str:
@@ -156,6 +183,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "tally": {
             "tasks": tally.tasks,
             "pictures": tally.pictures,
+            "clips": tally.clips,
+            "texts": tally.texts,
             "tasks_without_documented_picture_count": tally.uncounted,
             "price_micro_usd": tally.price,
             "tasks_without_known_price": tally.unpriced,
@@ -174,7 +203,10 @@ def _action_json(action: Action) -> dict[str, Any]:
         "reason_text": action.reason.value,
         "note": action.note or None,
         "price_micro_usd": action.price,
-        "pictures": action.pictures,
+        "units": action.units,
+        "pictures": action.gives.pictures,
+        "clips": action.gives.clips,
+        "texts": action.gives.texts,
         "provider": action.provider,
         "operation": resource.operation.value if resource else None,
         "request": json.loads(resource.canonical) if resource else None,

@@ -1,6 +1,6 @@
 """Every resource against the rules of the provider that will make it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from reconciler.ids import Address, ProviderName
 from reconciler.providers.protocol import Issue, Provider
@@ -8,18 +8,32 @@ from reconciler.spec.resource import Resource
 
 
 def check(
-    resources: Mapping[Address, Resource], adapters: Mapping[ProviderName, Provider]
+    resources: Mapping[Address, Resource],
+    adapters: Mapping[ProviderName, Provider],
+    made_by: Callable[[Resource], ProviderName | None],
 ) -> Iterator[tuple[Resource, Issue]]:
     """Yield each issue with its resource. A follow-up is judged by its root image's provider.
 
-    A provider that nobody has configured is somebody else's finding.
+    That is the one that made the root, as `made_by` knows, else the one that the spec names: who
+    changes the default provider need not rewrite what is owned. A provider that nobody has
+    configured is somebody else's finding.
     """
     for resource in resources.values():
         chain = [resource, *ancestors(resource, resources)]
-        lineage = tuple(one.request for one in chain[1:])
-        adapter = adapters.get(chain[-1].provider)
-        for issue in adapter.issues(resource.request, lineage) if adapter else ():
+        found = _issues(chain, adapters.get(chain[-1].provider))
+        maker = made_by(chain[-1]) if found else None
+        if maker is not None and maker != chain[-1].provider:
+            found = _issues(chain, adapters.get(maker))
+        for issue in found:
             yield resource, issue
+
+
+def _issues(chain: list[Resource], adapter: Provider | None) -> list[Issue]:
+    """Return what a provider objects to in the first of these, which derives from the others."""
+    if adapter is None:
+        return []
+    resource, *above = chain
+    return list(adapter.issues(resource.request, tuple(one.request for one in above)))
 
 
 def ancestors(resource: Resource, resources: Mapping[Address, Resource]) -> Iterator[Resource]:

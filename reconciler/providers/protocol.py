@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from reconciler.ids import CandidateNumber, Digest, IntentId, TaskId
 from reconciler.money import MicroUsd
+from reconciler.providers.capabilities import Abilities
 from reconciler.purchase import (
     NO_REPORT,
     Accepted,
@@ -23,7 +24,7 @@ from reconciler.purchase import (
     Report,
     TaskFailed,
 )
-from reconciler.spec.request import Operation, Reference, Request
+from reconciler.spec.request import Reference, Request
 
 JsonObject = dict[str, Any]
 Lineage = Sequence[Request]
@@ -228,18 +229,17 @@ class Capabilities:
 
     `requests_per_minute` and `concurrent` are its smallest plan's: safe for an account of which
     the configuration says nothing. `refunds_failures`: it documents that a failed task costs
-    nothing in the end. `by_link` are the follow-ups that start from a candidate's picture, not from
-    its task. `task_lifetime` is how long a finished task can be followed up, None: for ever, as far
-    as anybody documents. `upload_lifetime` is how long it keeps an uploaded picture; None: it takes
-    none.
+    nothing in the end. `operations` is the table of what it does. `task_lifetime` is how long a
+    finished task can be followed up, None: for ever, as far as anybody documents. `upload_lifetime`
+    is how long it keeps an uploaded picture; None: it takes none.
     """
 
     link_lifetime: timedelta
-    by_link: frozenset[Operation]
     refunds_failures: bool
     requests_per_minute: int
     concurrent: int
     prices: PriceTable
+    operations: Abilities
     task_lifetime: timedelta | None = None
     upload_lifetime: timedelta | None = None
     sandbox_path: str = ""
@@ -271,6 +271,9 @@ class Provider(Protocol):
 
     def prerequisite(self, request: Request, lineage: Lineage) -> Request | None:
         """Return what this API must make of the parent's candidate first, and charges for."""
+
+    def starts_from_picture(self, request: Request, lineage: Lineage) -> bool:
+        """Whether this follow-up needs a live link of the parent's candidate, not its task."""
 
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy. TryAgain only where the answer proves that nothing was accepted."""

@@ -9,13 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reconciler.sandbox.app import Sandbox, create_app
+    from reconciler.sandbox.database import OtherVersionError
     from reconciler.sandbox.faults import Fault, Place
+    from reconciler.sandbox.jobs import Vendor
     from reconciler.sandbox.server import serve
-    from reconciler.sandbox.settings import SandboxSettings
+    from reconciler.sandbox.settings import ApimartSettings, SandboxSettings
 
-__all__ = ["Fault", "Place", "Sandbox", "SandboxSettings", "create_app", "serve"]
+__all__ = [
+    "ApimartSettings",
+    "Fault",
+    "OtherVersionError",
+    "Place",
+    "Sandbox",
+    "SandboxSettings",
+    "Vendor",
+    "create_app",
+    "serve",
+]
 
 _HOMES = {
+    "ApimartSettings": "settings",
+    "OtherVersionError": "database",
+    "Vendor": "jobs",
     "Fault": "faults",
     "Place": "faults",
     "Sandbox": "app",

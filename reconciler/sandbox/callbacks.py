@@ -57,14 +57,14 @@ class Courier:
 
     async def _attempt(self, task: Task, url: str, content: bytes) -> bool:
         """Send once, or as a fault wants it; return whether the answer was 200."""
-        fault = self._desk.strike_task(Place.CALLBACK, task)
+        fault = self._desk.strike_task(Place.CALLBACK, task.vendor, task)
         if isinstance(fault, DropBefore):
             return True
         if isinstance(fault, Delay):
             await asyncio.sleep(fault.seconds)
         done = False
         for _ in range(2 if isinstance(fault, Repeat) else 1):
-            self._desk.visits.count(Place.CALLBACK)
+            self._desk.visits.count(Place.CALLBACK, task.vendor)
             done = await post(url, content) == 200
         return done
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from reconciler.sandbox.desk import Desk, origin_of
 from reconciler.sandbox.faults import fault_from_json
+from reconciler.sandbox.jobs import Vendor
 from reconciler.sandbox.ledger import Entry, EntryKind
 from reconciler.sandbox.tasks import task_summary
 
@@ -16,15 +17,22 @@ _SHORT = 80
 """Characters of a prompt that a listing shows."""
 
 _WELCOME = """\
-reconciler sandbox: an emulator of APIXO's Midjourney API. No picture here costs real money.
+reconciler sandbox: an emulator of APIXO's and APIMart's Midjourney APIs. Nothing here costs real
+money.
 
-base URL  {origin}/api/v1
+APIXO     {origin}/api/v1
+APIMart   {origin}
 API key   {key}
 
-What it charges, in play money (USD per task):
+What APIXO charges, in play money (USD per task):
   text-to-image, image-to-image   draft 0.10   fast 0.20   turbo 0.40   (8.1 HD fast 0.30)
   image-edit                                   fast 0.30   turbo 0.60
   vary 0.30   upscale 0.30   enhance 0.20 (our guess)   reroll: as its source
+
+What APIMart charges:
+  imagine         relax 0.04504   fast 0.05504   turbo 0.10
+  all else        relax 0.05504   fast 0.05504   turbo 0.10
+  video, a clip   480p 0.20       720p 0.40
 
 A prompt that contains [sandbox: SensitiveContentDetected] fails with that code, and is refunded.
 
@@ -79,9 +87,13 @@ class ControlPlane:
         now = self._desk.now
         return JSONResponse({"tasks": [task_summary(t, now) for t in self._desk.tasks.all()]})
 
-    async def requests(self, request: Request) -> Response:  # noqa: ARG002
-        """Return how many requests of each kind came."""
-        return JSONResponse(self._desk.visits.counts())
+    async def requests(self, request: Request) -> Response:
+        """Return how many requests of each kind came; `?vendor=` asks for one protocol's."""
+        named = request.query_params.get("vendor")
+        vendor = next((one for one in Vendor if one == named), None)
+        if named and vendor is None:
+            return JSONResponse({"error": f"vendor must be one of: {', '.join(Vendor)}"}, 400)
+        return JSONResponse(self._desk.visits.counts(vendor))
 
     async def leaks(self, request: Request) -> Response:  # noqa: ARG002
         """Return the downloads that carried a key."""

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_VERSION = 1
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE tasks (
-    task_id TEXT PRIMARY KEY, account TEXT NOT NULL, mode TEXT NOT NULL, prompt TEXT NOT NULL,
+    task_id TEXT PRIMARY KEY, vendor TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL,
+    prompt TEXT NOT NULL,
     content TEXT NOT NULL, price INTEGER NOT NULL, pictures INTEGER NOT NULL,
     commission TEXT NOT NULL, likeness TEXT NOT NULL,
-    created REAL NOT NULL, started REAL NOT NULL, finished REAL NOT NULL,
+    created REAL NOT NULL, confirmed REAL NOT NULL, started REAL NOT NULL, finished REAL NOT NULL,
+    paused INTEGER NOT NULL DEFAULT 0,
     fail_code TEXT, fail_message TEXT, refunded INTEGER NOT NULL DEFAULT 0,
     callback_url TEXT, called_back INTEGER NOT NULL DEFAULT 0, origin TEXT NOT NULL
 );
@@ -33,11 +35,21 @@ CREATE TABLE faults (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, place TEXT NOT NULL, rule TEXT NOT NULL,
     seen INTEGER NOT NULL DEFAULT 0, struck INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE requests (kind TEXT PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE requests (
+    vendor TEXT NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (vendor, kind)
+);
 CREATE TABLE arrivals (account TEXT NOT NULL, at REAL NOT NULL);
 CREATE INDEX arrivals_by_account ON arrivals (account, at);
 CREATE TABLE leaks (at REAL NOT NULL, path TEXT NOT NULL, account TEXT NOT NULL);
+CREATE TABLE uploads (
+    name TEXT PRIMARY KEY, account TEXT NOT NULL, at REAL NOT NULL, media_type TEXT NOT NULL,
+    content BLOB NOT NULL
+);
 """
+
+
+class OtherVersionError(sqlite3.DatabaseError):
+    """The file was written by another version; play money and play tasks are not migrated."""
 
 
 class Database:
@@ -88,7 +100,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
     if version == _VERSION:
         return
     if version != 0:
-        raise ValueError(f"{path} was written by another version of the sandbox; delete it")
+        raise OtherVersionError(f"{path} was written by another version of the sandbox; delete it")
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {_VERSION}")

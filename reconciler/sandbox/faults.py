@@ -2,9 +2,9 @@
 
     {"where": "submit", "action": "drop_after", "prompt_contains": "owl", "after": 1, "times": 2}
 
-`where` and `action` are needed; `prompt_contains` and `mode` narrow the match; the first `after`
-matching requests are spared, the next `times` (default 1; null: all) are struck. Fields of the
-action stand beside them: {"where": "submit", "action": "status", "status": 429, "retry_after": 2}.
+`where` and `action` are needed; `prompt_contains`, `mode` and `vendor` narrow the match; the first
+`after` matching requests are spared, the next `times` (default 1; null: all) are struck. Fields of
+the action stand beside them: {"where": "status", "action": "status", "status": 429, "html": true}.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,24 @@ from typing import Any, ClassVar, get_type_hints
 
 
 class Place(StrEnum):
-    """The kinds of traffic, each of which can go wrong; `callback` is what the sandbox sends."""
+    """The kinds of traffic, each of which can go wrong; `callback` is what the sandbox sends.
+
+    `modal` is the second step of a task, `upload` a picture given to the vendor: APIMart's only.
+    """
 
     SUBMIT = "submit"
     STATUS = "status"
     DOWNLOAD = "download"
     BALANCE = "balance"
     CALLBACK = "callback"
+    MODAL = "modal"
+    UPLOAD = "upload"
 
 
 _READS = frozenset({Place.STATUS, Place.BALANCE})
-_ANSWERS = _READS | {Place.SUBMIT, Place.DOWNLOAD}
+_ORDERS = frozenset({Place.SUBMIT, Place.MODAL})
+_WRITES = _ORDERS | {Place.UPLOAD}
+_ANSWERS = _READS | _WRITES | {Place.DOWNLOAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Status(Action):
     """An HTTP error instead of any work: nothing is recorded, nothing charged.
 
     `retry_after`: seconds for the header. `html`: a proxy's page instead of the API's envelope.
+    `message`: the envelope's text; None: the status' own phrase.
     """
 
     name = "status"
@@ -48,6 +56,7 @@ class Status(Action):
     status: int
     retry_after: float | None = None
     html: bool = False
+    message: str | None = None
 
     def __post_init__(self) -> None:
         _check_error_status(self.status)
@@ -63,18 +72,18 @@ class DropBefore(Action):
 
 @dataclass(frozen=True, slots=True)
 class DropAfter(Action):
-    """The submission is accepted and charged; then the connection breaks without an answer."""
+    """What was sent is accepted, and charged; then the connection breaks without an answer."""
 
     name = "drop_after"
-    places = frozenset({Place.SUBMIT})
+    places = _WRITES
 
 
 @dataclass(frozen=True, slots=True)
 class StatusAfter(Action):
-    """The submission is accepted and charged, but the answer is this HTTP error."""
+    """What was sent is accepted, and charged, but the answer is this HTTP error."""
 
     name = "status_after"
-    places = frozenset({Place.SUBMIT})
+    places = _WRITES
 
     status: int = 502
     retry_after: float | None = None
@@ -102,7 +111,7 @@ class Garbage(Action):
     """
 
     name = "garbage"
-    places = _READS | {Place.SUBMIT}
+    places = _READS | _WRITES
 
     json: bool = False
 
@@ -112,7 +121,7 @@ class Fail(Action):
     """The task fails after its usual duration, and is refunded."""
 
     name = "fail"
-    places = frozenset({Place.SUBMIT})
+    places = _ORDERS
 
     code: str
     message: str = "Failed on order of the sandbox"
@@ -123,7 +132,7 @@ class Fewer(Action):
     """The task succeeds with at most this many pictures."""
 
     name = "fewer"
-    places = frozenset({Place.SUBMIT})
+    places = _ORDERS
 
     pictures: int
 
@@ -133,9 +142,29 @@ class Stall(Action):
     """The task takes `seconds` longer (whatever the speed); None: it never finishes."""
 
     name = "stall"
-    places = frozenset({Place.SUBMIT})
+    places = _ORDERS
 
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Action):
+    """The task is not begun for `seconds` (whatever the speed); None: never."""
+
+    name = "idle"
+    places = _ORDERS
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deny(Action):
+    """HTTP 200 and `success: false`: the balance could not be told. Source: APIMart facts, 17."""
+
+    name = "deny"
+    places = frozenset({Place.BALANCE})
+
+    message: str = "query user quota failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +229,7 @@ _ACTIONS: Mapping[str, type[Action]] = {
     kind.name: kind
     for kind in (
         *(Status, DropBefore, DropAfter, StatusAfter, Delay, Garbage, Fail, Fewer, Stall),
-        *(Truncate, NotAPicture, Huge, Slow, Corrupt, Repeat),
+        *(Truncate, NotAPicture, Huge, Slow, Corrupt, Repeat, Idle, Deny),
     )
 }
 
@@ -210,13 +239,15 @@ class Fault:
     """One rule: where it strikes, what goes wrong, which requests match, how often.
 
     `prompt_contains` is looked for in the task's prompt (a follow-up has its parent's, unless it
-    brings its own); `mode` is the vendor's word. Raises ValueError where the action cannot strike.
+    brings its own); `mode` is the vendor's word, `vendor` its name. Raises ValueError where the
+    action cannot strike.
     """
 
     where: Place
     action: Action
     prompt_contains: str | None = None
     mode: str | None = None
+    vendor: str | None = None
     after: int = 0
     times: int | None = 1
 
@@ -224,9 +255,9 @@ class Fault:
         if self.where not in self.action.places:
             raise ValueError(f"{self.action.name!r} cannot strike at {self.where.value!r}")
 
-    def matches(self, mode: str | None, prompt: str | None) -> bool:
+    def matches(self, vendor: str, mode: str | None, prompt: str | None) -> bool:
         """Return whether a request of this mode and prompt is meant; None is what is unknown."""
-        if self.mode is not None and self.mode != mode:
+        if self.vendor not in (None, vendor) or self.mode not in (None, mode):
             return False
         return self.prompt_contains is None or self.prompt_contains in (prompt or "")
 
@@ -238,6 +269,7 @@ class Fault:
             "action": self.action.name,
             "prompt_contains": self.prompt_contains,
             "mode": self.mode,
+            "vendor": self.vendor,
             "after": self.after,
             "times": self.times,
             **own,

@@ -9,6 +9,14 @@ from reconciler.ids import TaskId
 from reconciler.money import MicroUsd
 from reconciler.sandbox.drawing.painting import Commission
 
+
+class Vendor(StrEnum):
+    """Whose protocol a request speaks."""
+
+    APIXO = "apixo"
+    APIMART = "apimart"
+
+
 Content = Mapping[str, object]
 """A request in its vendor's words, with defaults filled in: what is executed."""
 
@@ -35,11 +43,28 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How a vendor runs its tasks; seconds at speed 1.
+
+    `limit`: an unfinished task fails then, as `overdue` says; None: it may take for ever. `queues`:
+    what exceeds the concurrent tasks waits instead of being refused. `is_instant`: it takes no
+    place among them. `pauses`: the task waits for its second step until the limit, and then fails.
+    """
+
+    limit: float | None = None
+    overdue: Failure = Failure("", "")
+    queues: bool = False
+    is_instant: bool = False
+    pauses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """An acceptable request: what it costs, how long it takes, what it draws.
 
     `duration` is the shortest and longest time in seconds at speed 1. `mode` is the vendor's word
-    for what was asked; `content` what is executed (they differ for a repetition).
+    for what was asked; `content` what is executed (they differ for a repetition). `stall` and
+    `idle` are added by faults: seconds that the work, or the wait before it, takes longer.
     """
 
     mode: str
@@ -52,12 +77,17 @@ class Job:
     callback_url: str | None = None
     failure: Failure | None = None
     stall: float = 0.0
+    idle: float = 0.0
+    vendor: Vendor = Vendor.APIXO
+    pace: Pace = Pace()
 
 
 class Phase(StrEnum):
     """Where a task stands."""
 
+    UNCONFIRMED = "unconfirmed"
     PENDING = "pending"
+    PAUSED = "paused"
     PROCESSING = "processing"
     SUCCESS = "success"
     FAILED = "failed"
@@ -68,10 +98,12 @@ class Task:
     """An accepted job. Times are epoch seconds; `finished` is infinite where it never will be.
 
     `account` is the hash of the key that paid. `origin` is scheme and host that the request was
-    sent to: the base of its links.
+    sent to: the base of its links. `paused`: it waits for a second step, and will have waited in
+    vain when it is finished.
     """
 
     task_id: TaskId
+    vendor: Vendor
     account: str
     mode: str
     prompt: str
@@ -80,19 +112,23 @@ class Task:
     pictures: int
     commission: Commission
     created: float
+    confirmed: float
     started: float
     finished: float
+    paused: bool
     failure: Failure | None
     callback_url: str | None
     origin: str
 
     def phase(self, now: float) -> Phase:
         """Return the phase at a time. Pure: nothing has to happen for a task to advance."""
-        if now < self.started:
-            return Phase.PENDING
-        if now < self.finished:
-            return Phase.PROCESSING
-        return Phase.SUCCESS if self.failure is None else Phase.FAILED
+        if now >= self.finished:
+            return Phase.SUCCESS if self.failure is None else Phase.FAILED
+        if self.paused:
+            return Phase.PAUSED
+        if now < self.confirmed:
+            return Phase.UNCONFIRMED
+        return Phase.PENDING if now < self.started else Phase.PROCESSING
 
 
 @dataclass(frozen=True, slots=True)

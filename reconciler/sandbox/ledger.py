@@ -8,7 +8,7 @@ from enum import StrEnum
 from reconciler.ids import TaskId
 from reconciler.money import MicroUsd
 from reconciler.sandbox.database import Database
-from reconciler.sandbox.jobs import Task
+from reconciler.sandbox.jobs import Task, Vendor
 
 
 class EntryKind(StrEnum):
@@ -20,16 +20,21 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement of money. `at` is epoch seconds; `account` a key's hash, never the key."""
+    """One movement of money. `at` is epoch seconds; `account` a key's hash, never the key.
+
+    `reason` is why a task was refunded, in its vendor's words; None for a charge.
+    """
 
     seq: int
     at: float
+    vendor: Vendor
     account: str
     task_id: TaskId
     kind: EntryKind
     amount: MicroUsd
     mode: str
     prompt: str
+    reason: str | None
 
 
 _DUE = "fail_code IS NOT NULL AND refunded = 0 AND finished <= ?"
@@ -53,7 +58,10 @@ class Ledger:
     def entries(self, now: float) -> list[Entry]:
         """Return every movement until now, oldest first."""
         self._settle_if_due(now)
-        query = "SELECT l.*, t.prompt FROM ledger l JOIN tasks t USING (task_id) ORDER BY seq"
+        query = (
+            "SELECT l.*, t.vendor, t.prompt, t.fail_code FROM ledger l JOIN tasks t USING (task_id)"
+            " ORDER BY seq"
+        )
         return [_entry(row) for row in self._database.rows(query)]
 
     def balance(self, account: str, now: float) -> MicroUsd:
@@ -91,13 +99,16 @@ class Ledger:
 
 
 def _entry(row: sqlite3.Row) -> Entry:
+    kind = EntryKind(row["kind"])
     return Entry(
         seq=row["seq"],
         at=row["at"],
+        vendor=Vendor(row["vendor"]),
         account=row["account"],
         task_id=TaskId(row["task_id"]),
-        kind=EntryKind(row["kind"]),
+        kind=kind,
         amount=MicroUsd(row["amount"]),
         mode=row["mode"],
         prompt=row["prompt"],
+        reason=row["fail_code"] if kind is EntryKind.REFUND else None,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.faults import Action, Fault, Place, fault_from_json
+from reconciler.sandbox.jobs import Vendor
 
 
 class Script:
@@ -30,7 +31,9 @@ class Script:
         rows = self._database.rows("SELECT rule, seen, struck FROM faults ORDER BY seq")
         return [{**json.loads(rule), "seen": seen, "struck": struck} for rule, seen, struck in rows]
 
-    def strike(self, place: Place, mode: str | None, prompt: str | None) -> Action | None:
+    def strike(
+        self, place: Place, vendor: Vendor, mode: str | None, prompt: str | None
+    ) -> Action | None:
         """Count a request at every rule that matches it; return what the first due one does."""
         if self._database.row("SELECT 1 FROM faults WHERE place = ? LIMIT 1", place.value) is None:
             return None
@@ -39,7 +42,7 @@ class Script:
             query = "SELECT seq, rule, seen, struck FROM faults WHERE place = ? ORDER BY seq"
             for seq, text, seen, times in connection.execute(query, (place.value,)).fetchall():
                 fault = fault_from_json(json.loads(text))
-                if not fault.matches(mode, prompt):
+                if not fault.matches(vendor, mode, prompt):
                     continue
                 is_due = seen >= fault.after and (fault.times is None or times < fault.times)
                 hit = is_due and struck is None

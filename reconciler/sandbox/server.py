@@ -23,7 +23,7 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then return; port 0 picks a free port.
 
-    `on_ready` is told the API's base URL once connections are accepted.
+    `on_ready` is told APIXO's base URL once connections are accepted; APIMart's is its origin.
     Raises OSError where the address cannot be used.
     """
     config = uvicorn.Config(

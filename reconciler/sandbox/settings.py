@@ -1,14 +1,48 @@
 """What a sandbox may be told about itself."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from reconciler.money import MicroUsd
 
 _OPENING_BALANCE = MicroUsd(1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class ApimartSettings:
+    """Where APIMart's documents are silent or disagree, and how long things live there.
+
+    `envelope`: the form of its errors. `accepted_code`: 200 or 1. `inpaint_answer`, `poll_answer`:
+    the forms of these answers. `prompt_name`: which field of an answer tells the prompt.
+    `moderation`: how a banned prompt comes back. `mask_repaints`: what of a mask is painted over.
+    `quota_per_usd`: units of `quota` in a dollar; None: answers have no `quota`. `has_cost`:
+    finished tasks tell their `cost` in USD.
+    `patience`: an unfinished task, or one that waits for its second step, ends after so long;
+        divided by `speed`.
+    `task_lifetime`, `upload_lifetime`: how long a task is known after it was sent, and an upload
+        can be fetched; like `link_lifetime` not divided by `speed`, for a person's days do not
+        become shorter.
+    `prices`: rows of its price table (`midjourney@imagine-niji7`), over the documented ones.
+    Source: APIMart facts, sections 4 to 8, 10, 11, 12, 16, 19.
+    """
+
+    envelope: Literal["error", "proxy"] = "error"
+    accepted_code: Literal[200, 1] = 200
+    inpaint_answer: Literal["array", "flat"] = "array"
+    poll_answer: Literal["bare", "wrapped"] = "bare"
+    prompt_name: Literal["prompt", "prompt_en"] = "prompt"
+    moderation: Literal["fail", "422", "24"] = "fail"
+    mask_repaints: Literal["white", "transparent"] = "white"
+    quota_per_usd: int | None = 500_000
+    has_cost: bool = False
+    patience: timedelta = timedelta(minutes=30)
+    task_lifetime: timedelta = timedelta(days=3)
+    upload_lifetime: timedelta = timedelta(hours=72)
+    prices: Mapping[str, MicroUsd] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +63,7 @@ class SandboxSettings:
         Source: APIXO facts, section 9 (only the first, 30, is attested).
     `reject_late`: accept a request that breaks a rule and let its task fail, instead of HTTP 400.
         Source: APIXO facts, section 10.4 (which of both happens is undocumented).
+    `apimart`: what only APIMart's protocol knows.
     """
 
     database: Path
@@ -44,3 +79,4 @@ class SandboxSettings:
     seed: int = 0
     callback_delays: tuple[float, ...] = (30.0, 60.0, 120.0)
     reject_late: bool = False
+    apimart: ApimartSettings = ApimartSettings()

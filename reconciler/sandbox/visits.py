@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from reconciler.sandbox.database import Database
 from reconciler.sandbox.faults import Place
-from reconciler.sandbox.jobs import RefusalError
+from reconciler.sandbox.jobs import RefusalError, Vendor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,20 @@ class Visits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count(self, place: Place) -> None:
+    def count(self, place: Place, vendor: Vendor) -> None:
         """Count one request, whatever becomes of it."""
         with self._database.change() as connection:
             connection.execute(
-                "INSERT INTO requests VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-                (place.value,),
+                "INSERT INTO requests VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+                (vendor.value, place.value),
             )
 
-    def counts(self) -> dict[str, int]:
-        """Return how many requests of each kind have come, zero included."""
-        counted = dict(map(tuple, self._database.rows("SELECT kind, count FROM requests")))
+    def counts(self, vendor: Vendor | None = None) -> dict[str, int]:
+        """Return how many requests of each kind have come, zero included; None: to any vendor."""
+        query = (
+            "SELECT kind, sum(count) FROM requests WHERE vendor = coalesce(?, vendor) GROUP BY kind"
+        )
+        counted = dict(map(tuple, self._database.rows(query, vendor)))
         return {place.value: counted.get(place.value, 0) for place in Place}
 
     def admit(self, account: str, now: float, limit: int | None, window: float) -> None:

@@ -15,8 +15,8 @@ _BLOCK = bytes(65536)
 _PER_SECOND = 10
 """Drops of a trickle."""
 
-_PNG_HEAD = 33
-"""Signature and IHDR chunk: the part that tells a reader the size."""
+_HEAD = 33
+"""A PNG's signature and IHDR chunk, an MP4's first box: the part that tells what it is."""
 
 
 class Hangup(Response):
@@ -68,12 +68,14 @@ def nonsense(*, is_json: bool) -> Response:
     return Response(b"OK but not JSON {", media_type="application/json")
 
 
-def endless(content: bytes, megabytes: int | None, *, is_announced: bool) -> Response:
-    """Return a picture that is followed by zeros: `megabytes` of them, or without end."""
+def endless(
+    content: bytes, megabytes: int | None, media_type: str, *, is_announced: bool
+) -> Response:
+    """Return a file that is followed by zeros: `megabytes` of them, or without end."""
     total = _TERABYTE if megabytes is None else megabytes * 1_000_000
     headers = {"Content-Length": str(total)} if is_announced else {}
     stops = None if megabytes is None and not is_announced else total
-    return StreamingResponse(_zeros(content, stops), media_type="image/png", headers=headers)
+    return StreamingResponse(_zeros(content, stops), media_type=media_type, headers=headers)
 
 
 def trickle(content: bytes, media_type: str, bytes_per_second: int) -> Response:
@@ -83,9 +85,10 @@ def trickle(content: bytes, media_type: str, bytes_per_second: int) -> Response:
     return StreamingResponse(drops, media_type=media_type, headers=headers)
 
 
-def corrupted(png: bytes) -> bytes:
-    """Return the PNG with everything behind its head replaced by noise of the same length."""
-    return png[:_PNG_HEAD] + Random(len(png)).randbytes(len(png) - _PNG_HEAD)  # noqa: S311
+def corrupted(content: bytes) -> bytes:
+    """Return the file with everything behind its head replaced by noise of the same length."""
+    noise = Random(len(content)).randbytes(len(content) - _HEAD)  # noqa: S311
+    return content[:_HEAD] + noise
 
 
 async def _zeros(head: bytes, total: int | None) -> AsyncIterator[bytes]:

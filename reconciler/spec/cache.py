@@ -26,6 +26,8 @@ class Kind(StrEnum):
 
     SPEC = "spec"
     CONFIG = "config"
+    FILE = "file"
+    """Not compiled, but read: a picture's digest, under what changes with the picture."""
 
 
 def recall(path: Path | None, kind: Kind) -> dict[str, str]:

@@ -5,18 +5,20 @@ Whatever does not fit raises ValueError: the cache then counts as empty.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import repeat
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.config import (
     AssetsConfig,
     Budget,
     Config,
+    MaskPolarity,
     Poll,
     ProviderConfig,
+    Publish,
     ServerErrors,
     ViewMode,
 )
@@ -24,7 +26,9 @@ from reconciler.ids import ProviderName
 from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.spec.expanded import Expanded
 from reconciler.spec.request import Imagine, Operation, canonical, decode
-from reconciler.spec.resource import Parent, Resource
+from reconciler.spec.resource import LocalFile, Parent, Resource
+
+_Item = TypeVar("_Item")
 
 _COLUMNS = ("addresses", "providers", "operations", "parents", "picks", "takes", "paths")
 
@@ -40,6 +44,8 @@ def encode_expanded(expanded: Expanded) -> str:
         "picks": [one.pick for one in found],
         "takes": [one.take for one in found],
         "paths": [one.path for one in found],
+        "files": _sparse([one.path for one in resource.files] for resource in found),
+        "silenced": _sparse(one.silenced for one in found),
         "roots": expanded.roots,
     }
     head = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
@@ -65,13 +71,30 @@ def decode_expanded(text: str, file: str) -> Expanded:
         takes,
         repeat(file),
         map(tuple, paths),
+        _dense(columns["files"], len(requests), LocalFile),
+        _dense(columns["silenced"], len(requests), str),
     )
     return Expanded(tuple(resources), tuple(columns["roots"]))
 
 
+def _sparse(column: Iterable[Sequence[str]]) -> dict[int, Sequence[str]]:
+    """Return the values that are not empty, by their position: nearly all are."""
+    return {position: values for position, values in enumerate(column) if values}
+
+
+def _dense(
+    column: Mapping[str, Sequence[str]], length: int, kind: Callable[[str], _Item]
+) -> list[tuple[_Item, ...]]:
+    """Return what `_sparse` was given, each value made anew."""
+    dense: list[tuple[_Item, ...]] = [()] * length
+    for position, values in column.items():
+        dense[int(position)] = tuple(map(kind, values))
+    return dense
+
+
 def encode_config(config: Config) -> str:
     """Return a configuration as text. The names of secrets are in it, never secrets."""
-    content = {
+    content: dict[str, Any] = {
         "providers": {name: asdict(one) for name, one in config.providers.items()},
         "default_provider": config.default_provider,
         "specs": config.specs,
@@ -79,6 +102,8 @@ def encode_config(config: Config) -> str:
         "assets": asdict(config.assets),
         "budget": asdict(config.budget),
         "policy": {"on_doubt": config.policy.on_doubt, "attempts": {**config.policy.attempts}},
+        "publish": config.publish and asdict(config.publish),
+        "silenced": config.silenced,
         "prices": {name: dict(table) for name, table in config.prices.items()},
         "defaults": encode_defaults(config.defaults),
     }
@@ -101,14 +126,20 @@ def decode_config(text: str) -> Config:
         assets=AssetsConfig(assets["dir"], ViewMode(assets["views"])),
         budget=Budget(**content["budget"]),
         policy=_decode_policy(content["policy"]),
+        publish=content["publish"] and Publish(**content["publish"]),
+        silenced=tuple(content["silenced"]),
         prices=MappingProxyType(prices),
         defaults=MappingProxyType(_decode_defaults(content["defaults"])),
     )
 
 
 def _decode_provider(content: Mapping[str, Any]) -> ProviderConfig:
-    poll, errors = Poll(**content["poll"]), ServerErrors(content["server_errors"])
-    return ProviderConfig(**{**content, "poll": poll, "server_errors": errors})
+    revived = {
+        "poll": Poll(**content["poll"]),
+        "server_errors": ServerErrors(content["server_errors"]),
+        "mask_repaints": MaskPolarity(content["mask_repaints"]),
+    }
+    return ProviderConfig(**{**content, **revived})
 
 
 def _decode_policy(content: Mapping[str, Any]) -> Policy:

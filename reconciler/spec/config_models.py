@@ -1,118 +1,26 @@
 """The shape of reconciler.yaml, as pydantic models: fields, types, descriptions."""
 
-import re
-from collections.abc import Iterable
-from decimal import Decimal
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from reconciler.config import SANDBOX, ServerErrors, ViewMode
-from reconciler.money import MicroUsd, usd
+from reconciler.config import SANDBOX, MaskPolarity, ServerErrors, ViewMode
 from reconciler.policy import OnDoubt
-from reconciler.spec import values
-from reconciler.spec.models import (
-    Defaults,
-    Flag,
-    Node,
-    Whole,
-    checked,
-    choice_of,
-    malformed,
+from reconciler.spec.config_fields import (
+    AdapterType,
+    ApiBase,
+    ApiKey,
+    Attempts,
+    Bucket,
+    Folder,
+    NameText,
+    NotNegative,
+    Positive,
+    Usd,
+    WebAddress,
 )
-from reconciler.spec.values import MalformedError, shown
-from reconciler.spec.words import did_you_mean
-
-PROVIDER_TYPES: Final = ("apixo",)
-"""The adapters there are."""
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-def _type(value: object) -> str:
-    if value in PROVIDER_TYPES:
-        return str(value)
-    near = did_you_mean(value, PROVIDER_TYPES) if isinstance(value, str) else None
-    raise MalformedError(f"is none of the adapters there are: {_listed(PROVIDER_TYPES)}", near)
-
-
-def _api_key(value: object) -> str:
-    """Return the variable's name. The value never gets into a message: it may be the key."""
-    found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        hint = "write `${APIXO_API_KEY}` and set that environment variable; never the key itself"
-        raise MalformedError("must be exactly one `${NAME}`", hint)
-    return found[1]
-
-
-def _base_url(value: object) -> str:
-    """Return `sandbox:` or the URL without a slash at its end. Not quoted: keys land here too."""
-    if value == SANDBOX:
-        return SANDBOX
-    text = value.rstrip("/") if isinstance(value, str) else ""
-    try:
-        parts = urlsplit(text)
-        has_host = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise MalformedError("must be `sandbox:` or an http(s) URL") from None
-    if not has_host or re.search(r"[\s\x00-\x1f]", text):
-        raise MalformedError("must be `sandbox:` or an http(s) URL")
-    if "@" in parts.netloc:
-        raise MalformedError("holds a user name or password", "use `api_key: ${NAME}`")
-    if parts.query or parts.fragment:
-        raise MalformedError("must end with its path: no `?` and no `#`")
-    return text
-
-
-def _folder(value: object) -> str:
-    if not isinstance(value, str):
-        raise MalformedError(f"must be a path, not {shown(value)}")
-    pure = PurePosixPath(value.strip())
-    is_inside = bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts
-    if not is_inside or re.search(r"[\\\x00-\x1f]", value):
-        hint = "write it with `/`, relative to the folder of reconciler.yaml"
-        raise MalformedError(f"must be a path inside the project, not {shown(value)}", hint)
-    return str(pure)
-
-
-def _usd(value: object) -> MicroUsd:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return usd(Decimal(str(value)))
-        except ValueError:
-            hint = "not negative, and at most six decimals"
-            raise MalformedError(f"must be an amount in USD, not {shown(value)}", hint) from None
-    raise MalformedError(f"must be an amount in USD such as `5.00`, not {shown(value)}")
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(f"`{one}`" for one in words)
-
-
-def _positive(value: object) -> float:
-    if (number := values.number(value)) <= 0:
-        raise MalformedError(f"must be greater than 0, not {shown(value)}")
-    return number
-
-
-def _not_negative(value: object) -> float:
-    if (number := values.number(value)) < 0:
-        raise MalformedError(f"must not be negative, not {shown(value)}")
-    return number
-
-
-def _reader(read: Any, schema: dict[str, Any]) -> Any:
-    return (PlainValidator(checked(read)), WithJsonSchema(schema))
-
-
-Positive = Annotated[float, *_reader(_positive, {"type": "number", "exclusiveMinimum": 0})]
-NotNegative = Annotated[float, *_reader(_not_negative, {"type": "number", "minimum": 0})]
-Usd = Annotated[int, *_reader(_usd, {"type": "number", "minimum": 0})]
-Folder = Annotated[str, *_reader(_folder, {"type": "string", "minLength": 1})]
-Attempts = Annotated[Whole, Field(ge=1, le=20)]
-NameText = Annotated[str, Field(strict=True, min_length=1)]
+from reconciler.spec.fields import Flag, Node, Silence, Whole, choice_of, malformed
+from reconciler.spec.settings import Defaults
 
 
 class PollModel(Node):
@@ -127,19 +35,13 @@ class PollModel(Node):
 class ProviderModel(Node):
     """One account at one API."""
 
-    type: Annotated[
-        str,
-        *_reader(_type, {"enum": list(PROVIDER_TYPES)}),
-        Field(description="Which adapter speaks with it."),
-    ]
+    type: Annotated[AdapterType, Field(description="Which adapter speaks with it.")]
     base_url: Annotated[
-        str,
-        *_reader(_base_url, {"type": "string", "pattern": "^(sandbox:$|https?://)"}),
+        ApiBase,
         Field(description="`sandbox:` for the embedded emulator, or the API's http(s) URL."),
     ]
     api_key: Annotated[
-        str | None,
-        *_reader(_api_key, {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*\}$"}),
+        ApiKey | None,
         Field(description="The environment variable with the key: `${NAME}`. Never the key."),
     ] = None
     requests_per_minute: Annotated[
@@ -163,6 +65,15 @@ class ProviderModel(Node):
         *choice_of(ServerErrors),
         Field(description="Whether the API's own 500 and 503 may be sent again, or are in doubt."),
     ] = ServerErrors.RETRY
+    mask_repaints: Annotated[
+        MaskPolarity,
+        *choice_of(MaskPolarity),
+        Field(description="What marks the part of a mask that this API repaints."),
+    ] = MaskPolarity.WHITE
+    quota_per_usd: Annotated[
+        Positive | None,
+        Field(description="How many of the API's quota units are one USD, if that is known."),
+    ] = None
     speed: Annotated[
         Positive | None, Field(description="Only for `sandbox:`: how much faster than life it is.")
     ] = None
@@ -192,6 +103,33 @@ class AssetsModel(Node):
         *choice_of(ViewMode),
         Field(description="Whether names are links to the stored pictures, or copies of them."),
     ] = ViewMode.LINK
+
+
+class PublishModel(Node):
+    """A public place for local pictures, for APIs that can only fetch them."""
+
+    folder: Annotated[
+        Folder | None, Field(description="A folder of this project that a web server shows.")
+    ] = None
+    bucket: Annotated[
+        Bucket | None,
+        Field(description="`s3://bucket/prefix`, where everybody can read."),
+    ] = None
+    base_url: Annotated[
+        WebAddress,
+        Field(description="The URL below which its files can be fetched."),
+    ]
+
+    @model_validator(mode="after")
+    def _has_one_place(self) -> "PublishModel":
+        if (self.folder is None) == (self.bucket is None):
+            raise malformed("needs either `folder` or `bucket`")
+        return self
+
+    @property
+    def target(self) -> str:
+        """The folder or the bucket."""
+        return self.folder or self.bucket or ""
 
 
 class BudgetModel(Node):
@@ -259,6 +197,11 @@ class ConfigModel(Node):
     failures: Annotated[
         FailuresModel, Field(description="How often a take is sent in all, by why it failed last.")
     ] = FailuresModel()
+    publish: Annotated[
+        PublishModel | None,
+        Field(description="Where local pictures are put for APIs that take URLs only."),
+    ] = None
+    silence: Silence = ()
     prices: Annotated[
         dict[str, dict[str, Usd]],
         Field(description="Prices that differ from the dated table: provider → key → USD."),

@@ -13,7 +13,7 @@ from reconciler.config import CONFIG_FILE
 from reconciler.errors import ConfigError, SpecError
 from reconciler.spec.masking import visible_lines
 from reconciler.spec.problems import Diagnostic, Finding, Problem, Related, Span
-from reconciler.spec.resource import KeyPath
+from reconciler.spec.resource import KeyPath, Resource
 
 __all__ = [
     "ConfigProblemsError",
@@ -31,11 +31,17 @@ __all__ = [
 
 
 class SpecProblemsError(SpecError):
-    """Specs that cannot be used, with every diagnostic as a value."""
+    """Specs that cannot be used, with every diagnostic as a value.
 
-    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+    `understood` are the resources that could be made out all the same.
+    """
+
+    def __init__(
+        self, diagnostics: Sequence[Diagnostic], understood: Iterable[Resource] = ()
+    ) -> None:
         super().__init__(_summary(diagnostics, "the specs"), details=render(diagnostics))
         self.diagnostics = tuple(diagnostics)
+        self.understood = tuple(understood)
 
 
 class ConfigProblemsError(ConfigError):
@@ -165,6 +171,7 @@ def _located(problem: Problem, files: dict[str, _File]) -> Diagnostic:
         problem.hint,
         files[problem.file].source(line),
         tuple(related),
+        problem.rule,
     )
 
 

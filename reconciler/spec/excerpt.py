@@ -23,7 +23,8 @@ def excerpt(diagnostic: Diagnostic) -> list[str]:
     """Return the lines to print for one diagnostic."""
     gutter = " " * len(str(diagnostic.line))
     place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}"
-    lines = [f"error: {_printable(diagnostic.message)}", f"{gutter}--> {_printable(place)}"]
+    kind = "error" if diagnostic.rule is None else f"advice[{diagnostic.rule}]"
+    lines = [f"{kind}: {_printable(diagnostic.message)}", f"{gutter}--> {_printable(place)}"]
     if diagnostic.source.strip():
         shown, mark = _window(diagnostic)
         lines += [

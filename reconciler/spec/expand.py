@@ -14,9 +14,10 @@ from reconciler.spec import matrix
 from reconciler.spec.entries import Entry, read_defaults, read_entry
 from reconciler.spec.expanded import FOLLOWS_PARENT, Context, Expanded
 from reconciler.spec.problems import Finding, Problem
-from reconciler.spec.request import canonical
-from reconciler.spec.resource import KeyPath, Parent, Resource
-from reconciler.spec.values import Scalar, shown
+from reconciler.spec.request import Request, canonical, references
+from reconciler.spec.resource import KeyPath, LocalFile, Parent, Resource
+from reconciler.spec.settings import FileDefaults
+from reconciler.spec.values import Scalar, is_url, shown
 from reconciler.spec.words import did_you_mean
 
 MAX_RESOURCES: Final = 200_000
@@ -50,6 +51,7 @@ class _Expander:
         self._file = file
         self._context = context
         self._defaults = dict(context.defaults)
+        self._silenced = set(context.silenced)
         self._resources: list[Resource] = []
         self._problems: dict[tuple[KeyPath, str], Problem] = {}
 
@@ -85,10 +87,11 @@ class _Expander:
             message = f"`defaults` must be a mapping, not {shown(raw)}"
             self._report(("defaults",), [Finding((), message)])
             return
-        values, found = read_defaults(raw)
+        values, found = read_defaults(raw, FileDefaults)
         if "provider" in values:
             found += self._provider_findings(values["provider"])
         self._report(("defaults",), found)
+        self._silenced |= set(values.pop("silence", ()))
         self._defaults |= values
 
     def _entry(self, place: _Place, raw: object) -> None:
@@ -165,16 +168,19 @@ class _Expander:
 
     def _made(self, place: _Place, entry: Entry, provider: ProviderName) -> Resource:
         source = place.parent or entry.source_address
+        text = canonical(entry.request)
         return Resource(
             address=Address(place.address),
             provider=provider,
             operation=entry.operation,
-            canonical=canonical(entry.request),
+            canonical=text,
             parent=None if source is None else Parent(Address(source), entry.of),
             pick=entry.pick,
             take=entry.take,
             file=self._file,
             path=place.path,
+            files=_local_files(entry.request, text),
+            silenced=tuple(sorted(self._silenced.union(entry.silenced))),
         )
 
     def _provider(self, place: _Place, entry: Entry) -> ProviderName:
@@ -194,6 +200,14 @@ class _Expander:
         for one in found:
             problem = one.at(self._file, path)
             self._problems.setdefault((problem.path, problem.message), problem)
+
+
+def _local_files(request: Request, text: str) -> tuple[LocalFile, ...]:
+    """Return the files that a request refers to; most refer to none, as its text tells faster."""
+    if '"location":' not in text:
+        return ()
+    paths = (one.location for one in references(request) if not is_url(one.location))
+    return tuple(LocalFile(path) for path in dict.fromkeys(paths))
 
 
 def unknown_provider(path: KeyPath, name: str, known: Iterable[str]) -> Finding:

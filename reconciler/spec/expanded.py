@@ -12,8 +12,13 @@ from reconciler.spec.resource import Resource
 FOLLOWS_PARENT: Final = ProviderName("")
 """The provider of an entry with `from` and no provider of its own, until it is linked."""
 
-SINGLE: Final = frozenset({Operation.UPSCALE, Operation.ENHANCE})
-"""Operations whose task gives one picture."""
+SINGLE: Final = frozenset(
+    {Operation.UPSCALE, Operation.ENHANCE, Operation.SINGLE, Operation.DESCRIBE}
+)
+"""Operations whose task gives one result."""
+
+BARREN: Final = frozenset({Operation.DESCRIBE, Operation.VIDEO})
+"""Operations whose result is no picture: nothing derives from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Context:
     providers: tuple[ProviderName, ...]
     default_provider: ProviderName
     defaults: Mapping[str, Any]
+    silenced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

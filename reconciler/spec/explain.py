@@ -30,6 +30,14 @@ _EXPECTED: Final = MappingProxyType(
     }
 )
 
+_EMPTY: Final[MappingProxyType[KeyPath, str]] = MappingProxyType(
+    {
+        ("edit",): "write `edit: {}`",
+        ("video",): "write `video: {}`",
+        ("inpaint",): "write `inpaint: {mask: …}`",
+    }
+)
+
 
 def findings(error: ValidationError, raw: object, unknown_key: UnknownKey) -> list[Finding]:
     """Return what is wrong with `raw`, in the order of pydantic's report."""
@@ -41,7 +49,7 @@ def nulls(value: object, path: KeyPath = ()) -> Iterator[Finding]:
     """Yield one finding for each key or item without a value."""
     if value is None:
         name = name_of(path)
-        hint = "write `edit: {}`" if path == ("edit",) else "remove the key or give it a value"
+        hint = _EMPTY.get(path, "remove the key or give it a value")
         yield Finding(path, f"{name} has no value", hint, on_key=isinstance(path[-1], str))
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -130,6 +138,6 @@ def _hint(value: object) -> str | None:
 
 
 def _type_hint(kind: str, value: object) -> str | None:
-    if kind == "list_type" and isinstance(value, str):
+    if kind in ("list_type", "tuple_type") and isinstance(value, str):
         return "put it in brackets: `[…]`"
     return _hint(value)

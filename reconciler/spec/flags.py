@@ -5,7 +5,7 @@ either lifted into the field it stands for, or it is an error; none is ever sent
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -50,16 +50,15 @@ def mentioned(prompt: str) -> frozenset[str]:
     """Return the fields that flags in this prompt stand for, whatever their values."""
     words = [word[2:].lower() for word in prompt.split() if word.startswith("--")]
     fields = {FLAGS[word].field for word in words if word in FLAGS}
-    if "niji" in words:
-        fields.add("version")
-    return frozenset(fields)
+    others = (_ALSO[field] for field in fields & _ALSO.keys())
+    return frozenset(fields | set(others))
 
 
 def first_flag(prompt: str) -> str | None:
     """Return the first word of a prompt that a provider would cut it at, or that was meant so."""
     if _is_plain(prompt):
         return None
-    return next((word for word in prompt.split() if "--" in word or _mistyped(word)), None)
+    return next((word for word in prompt.split() if "--" in word or mistyped(word)), None)
 
 
 def _is_plain(prompt: str) -> bool:
@@ -94,7 +93,7 @@ class _Lifter:
     def _text(self, word: str) -> None:
         if "--" in word:
             self._problem(word, f"{values.shown(word)} would cut the prompt at `--`", _CUT_HINT)
-        elif name := _mistyped(word):
+        elif name := mistyped(word):
             message = f"{values.shown(word)} begins with a dash that makes no flag"
             self._problem(word, message, f"write `--{name}`")
         self._rest.append(word)
@@ -104,9 +103,9 @@ class _Lifter:
             self._problem(word, f"`{word}` would cut the prompt there", _CUT_HINT)
             return
         typed = word[2:].lower()
-        name = re.split(r"[=:]|(?<=[a-z])(?=[0-9])", typed, maxsplit=1)[0]
+        name = flag_name(typed)
         near = name if name in FLAGS else nearest(typed, FLAGS)
-        hint = f"did you mean `--{near}`?" if near else None
+        hint = f"did you mean `--{near}`?" if near else _EXTRA_HINT
         if near == name and typed != name:
             hint = f"put a space behind `--{name}`"
         self._problem(word, f"the flag {values.shown(word)} is not known", hint)
@@ -118,9 +117,8 @@ class _Lifter:
         given = following[:count]
         spelt = " ".join([word, *given])
         try:
-            self._set(flag.field, flag.read(given), spelt)
-            if flag.field == "niji" and given:
-                self._set("version", values.version(given[0]), spelt)
+            for name, value in _meant(flag, given):
+                self._set(name, value, spelt)
         except MalformedError as error:
             self._problem(word, f"`{word}` {error.message}", error.hint)
         return count
@@ -140,14 +138,36 @@ class _Lifter:
 _CUT_HINT: Final = "providers drop everything from the first `--` on; use `—`, `-` or other words"
 
 
+_EXTRA_HINT: Final = "what has no field goes into `extra`, where the provider takes that"
+
+_ALSO: Final = MappingProxyType({"niji": "version", "style": "raw"})
+"""The other field that a flag may stand for, by its own: `--niji 6`, `--style raw`."""
+
+
+def _meant(flag: _Flag, given: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that a flag stands for, with their values."""
+    if flag.field == "style" and given and given[0].lower() == "raw":
+        yield "raw", True
+        return
+    yield flag.field, flag.read(given)
+    if flag.field == "niji" and given:
+        yield "version", values.version(given[0])
+
+
+def flag_name(typed: str) -> str:
+    """Return the name in a flag that has its value glued to it: `ar=16:9`, `s250`."""
+    return re.split(r"[=:]|(?<=[a-z])(?=[0-9])", typed, maxsplit=1)[0]
+
+
 def _begins_flag(word: str) -> bool:
-    return word.startswith("--") or _mistyped(word) is not None
+    return word.startswith("--") or mistyped(word) is not None
 
 
-def _mistyped(word: str) -> str | None:
+def mistyped(word: str) -> str | None:
     """Return the flag's name when a word is a flag but for its dash: `—ar`, `-ar`."""
-    name = word.lstrip(_DASHES).lower()
-    if word == name or word.startswith("--") or name not in FLAGS:
+    bare = word.lstrip(_DASHES)
+    name = bare.lower()
+    if word == bare or word.startswith("--") or name not in FLAGS:
         return None
     is_single_letter_minus = word.startswith("-") and len(name) == 1
     return None if is_single_letter_minus else name
@@ -206,12 +226,6 @@ def _negative(words: list[str]) -> str | None:
     return found
 
 
-def _raw_style(words: list[str]) -> bool:
-    if _word(words).lower() != "raw":
-        raise MalformedError(f"can only be `raw`, not {values.shown(words[0])}")
-    return True
-
-
 def _references(words: list[str]) -> tuple[Reference, ...]:
     if not words:
         raise MalformedError("needs the URL of a picture", "codes and `random` are not supported")
@@ -253,7 +267,9 @@ FLAGS: Final = _table(
     ("cw", _Flag("character_weight", _one, _whole)),
     ("oref", _Flag("omni_refs", _urls, _references)),
     ("ow", _Flag("omni_weight", _one, _whole)),
-    ("style", _Flag("raw", _one, _raw_style)),
+    ("style", _Flag("style", _one, _value(values.style))),
+    ("dref", _Flag("depth_refs", _urls, _references)),
+    ("dw", _Flag("depth_weight", _one, _number)),
     ("raw", _switch("raw")),
     ("tile", _switch("tile")),
     ("draft", _switch("draft")),

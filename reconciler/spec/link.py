@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from reconciler.ids import Address
-from reconciler.spec.expanded import FOLLOWS_PARENT, SINGLE, Expanded
+from reconciler.spec.expanded import BARREN, FOLLOWS_PARENT, SINGLE, Expanded
 from reconciler.spec.problems import Problem
+from reconciler.spec.request import Operation
 from reconciler.spec.resource import Parent, Resource
 from reconciler.spec.values import shown
 from reconciler.spec.words import did_you_mean, nearest
@@ -39,7 +40,7 @@ def link(files: Mapping[str, Expanded], *, is_complete: bool) -> Linked:
     for resource in chain.from_iterable(one.resources for one in files.values()):
         wanted.setdefault(resource.address, resource)
     ordered = _ordered(wanted)
-    problems = [*_duplicates(files), *_bad_candidates(ordered)]
+    problems = [*_duplicates(files), *_bad_parents(ordered)]
     if len(ordered) < len(wanted):
         problems += _loops(wanted, ordered)
         problems += _unknown(files, wanted, ordered) if is_complete else []
@@ -97,18 +98,31 @@ def _duplicates(files: Mapping[str, Expanded]) -> Iterator[Problem]:
                 first[name] = file
 
 
-def _bad_candidates(ordered: Mapping[Address, Resource]) -> Iterator[Problem]:
+def _bad_parents(ordered: Mapping[Address, Resource]) -> Iterator[Problem]:
+    """Yield what cannot be derived from its parent, whatever a provider says."""
     for resource in ordered.values():
         parent = resource.parent
-        if parent is None or (parent.candidate or 1) == 1:
+        if parent is None:
             continue
         operation = ordered[parent.address].operation
-        if operation in SINGLE:
+        if operation in BARREN:
+            yield _barren(resource, parent, operation)
+        elif operation in SINGLE and (parent.candidate or 1) > 1:
             message = (
                 f"`of` can only be 1: {shown(parent.address)} is made by"
                 f" `{operation.value}`, which gives one picture"
             )
             yield Problem(resource.file, (*resource.path, "of"), message, "remove it")
+
+
+def _barren(resource: Resource, parent: Parent, operation: Operation) -> Problem:
+    is_text = operation is Operation.DESCRIBE
+    result = "a description is a text" if is_text else "a video is no picture"
+    message = f"nothing can be derived from {shown(parent.address)}: {result}"
+    hint = f"derive from the picture that {'is described' if is_text else 'it begins with'}"
+    if resource.operation is Operation.REROLL:
+        hint = f"raise `take` of {shown(parent.address)} to ask once more"
+    return Problem(resource.file, resource.path, message, hint, on_key=True)
 
 
 def _loops(

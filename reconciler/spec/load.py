@@ -1,8 +1,8 @@
 """A project's files → its configuration and its resources. The only part of `spec` that reads.
 
-Everything that is wrong with all files is reported at once. An unchanged file is neither parsed nor
-validated again: what was compiled from it is kept under a digest of its bytes and of everything
-else its meaning depends on.
+Everything that is wrong with all files is reported at once, local pictures included. An unchanged
+file is neither parsed nor validated again: what was compiled from it is kept under a digest of its
+bytes and of everything else its meaning depends on.
 """
 
 import contextlib
@@ -30,13 +30,14 @@ from reconciler.spec.diagnostics import (
     locate,
 )
 from reconciler.spec.expanded import Context, Expanded
+from reconciler.spec.files import Misfit, bind
 from reconciler.spec.link import link
 from reconciler.spec.masking import redacted
 from reconciler.spec.resource import KeyPath, Resource
 
 __all__ = ["Specs", "load_config", "load_specs", "text_reader"]
 
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 """Raise it when the same text means something else, or is kept in another form."""
 
 
@@ -44,9 +45,10 @@ _CACHE_FORMAT = 2
 class Specs:
     """Everything that is wanted.
 
-    `resources` have parents before children, otherwise the order of file names and documents.
-    `files` are relative to the root. `digest` stands for all files and the configuration: where it
-    is the same, everything that was found right is right still.
+    `resources` have parents before children, otherwise the order of file names and documents;
+    they are bound to the bytes of the local pictures that they refer to. `files` are the specs,
+    relative to the root. `digest` stands for all files and the configuration: where it is the same,
+    everything that was found right is right still.
     """
 
     resources: Mapping[Address, Resource]
@@ -106,21 +108,37 @@ def load_specs(
         diagnostics = [one for compiled in files.values() for one in compiled.diagnostics]
         expanded = {file: compiled.expanded for file, compiled in files.items()}
         linked = link(expanded, is_complete=not diagnostics)
+        bound = bind(linked.resources, root, [config.assets.dir], cache)
         problems = [one for file in expanded.values() for one in file.problems]
-        problems += linked.problems
+        problems += [*linked.problems, *_file_problems(root, config, bound.misfits)]
         digest = _digest(
-            codec.encode_config(config), *(f"{one.file} {one.digest}" for one in sources)
+            codec.encode_config(config),
+            *(f"{one.file} {one.digest}" for one in sources),
+            *(f"{path} {digest}" for path, digest in bound.digests.items()),
         )
         is_sound = not (problems or diagnostics)
         must_judge = judge is not None and not (is_sound and is_checked(cache, digest))
-        problems += judge(linked.resources) if judge and must_judge else ()
+        problems += judge(bound.resources) if judge and must_judge else ()
         if problems or diagnostics:
             located = locate(problems, text_reader(root))
-            raise SpecProblemsError(in_order([*diagnostics, *located]))
+            raise SpecProblemsError(in_order([*diagnostics, *located]), bound.resources.values())
         if must_judge:
             mark_checked(cache, digest)
     names = tuple(source.file for source in sources)
-    return Specs(MappingProxyType(linked.resources), names, digest)
+    return Specs(MappingProxyType(bound.resources), names, digest)
+
+
+def _file_problems(root: Path, config: Config, misfits: Iterable[Misfit]) -> Iterator[Problem]:
+    """Yield what is wrong with local files, where the specs name them."""
+    documents: dict[str, object] = {}
+    for resource, field, message, hint in misfits:
+        from reconciler.spec.whence import place_in
+        from reconciler.spec.yaml import parse
+
+        if resource.file not in documents:
+            documents[resource.file] = parse(resource.file, text_reader(root)(resource.file)).value
+        place = place_in(documents[resource.file], config, resource, field)
+        yield place.problem(message, hint)
 
 
 def text_reader(root: Path) -> Callable[[str], str]:
@@ -163,13 +181,15 @@ def _redacted(found: Diagnostic) -> Diagnostic:
 
 
 def _context(config: Config) -> Context:
-    return Context(tuple(config.providers), config.default_provider, config.defaults)
+    names = tuple(config.providers)
+    return Context(names, config.default_provider, config.defaults, config.silenced)
 
 
 def _salt(context: Context) -> str:
     """Return everything besides its bytes that a file's meaning depends on."""
     defaults = codec.encode_defaults(context.defaults)
-    return json.dumps([sorted(context.providers), context.default_provider, defaults])
+    names = sorted(context.providers)
+    return json.dumps([names, context.default_provider, defaults, context.silenced])
 
 
 def _digest(*parts: str | bytes) -> str:

@@ -29,6 +29,7 @@ class Problem:
     `file` is relative to the project's root; `path` leads to the node, `()` is the whole document;
     `on_key` marks the key, not the value. `related` are other places: (label, file, path).
     `fragment` is the part of a text that is meant, marked where it can be found in the source.
+    `rule` is the rule of advice that it comes from (advice_rules.py); None: it is an error.
     """
 
     file: str
@@ -38,6 +39,7 @@ class Problem:
     on_key: bool = False
     related: tuple[tuple[str, str, KeyPath], ...] = ()
     fragment: str | None = None
+    rule: str | None = None
 
 
 class Finding(NamedTuple):
@@ -69,6 +71,7 @@ class Diagnostic:
     """A located problem. Lines and columns count from 1; `end_column` is behind the last mark.
 
     `source` is the line as it may be shown, without secrets; empty where there is no such line.
+    `rule` is as in Problem.
     """
 
     file: str
@@ -79,3 +82,4 @@ class Diagnostic:
     hint: str | None = None
     source: str = ""
     related: tuple[Related, ...] = ()
+    rule: str | None = None

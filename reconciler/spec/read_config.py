@@ -13,6 +13,7 @@ from reconciler.config import (
     Config,
     Poll,
     ProviderConfig,
+    Publish,
 )
 from reconciler.ids import NAME, ProviderName
 from reconciler.money import MicroUsd
@@ -25,6 +26,7 @@ from reconciler.spec.config_models import (
     FailuresModel,
     PollModel,
     ProviderModel,
+    PublishModel,
 )
 from reconciler.spec.entries import read_defaults
 from reconciler.spec.expand import unknown_provider
@@ -106,6 +108,7 @@ def _unknown(path: KeyPath) -> tuple[str, str | None]:
         "assets": AssetsModel,
         "budget": BudgetModel,
         "failures": FailuresModel,
+        "publish": PublishModel,
     }
     model = models.get(str(path[0]), ConfigModel) if len(path) > 1 else ConfigModel
     if model is FailuresModel and path[-1] in set(FailureKind):
@@ -138,9 +141,15 @@ def _config(model: ConfigModel, defaults: Mapping[str, Any]) -> Config:
         assets=AssetsConfig(model.assets.dir, model.assets.views),
         budget=_budget(model.budget),
         policy=Policy(model.on_doubt, _attempts(model.failures)),
+        publish=_publish(model.publish),
+        silenced=tuple(dict.fromkeys(model.silence)),
         prices=MappingProxyType(prices),
         defaults=MappingProxyType(read_defaults(defaults)[0]),
     )
+
+
+def _publish(model: PublishModel | None) -> Publish | None:
+    return None if model is None else Publish(model.target, model.base_url)
 
 
 def _attempts(model: FailuresModel) -> Mapping[FailureKind, int]:
@@ -173,5 +182,7 @@ def _provider(name: ProviderName, model: ProviderModel) -> ProviderConfig:
         poll=Poll(model.poll.first, model.poll.interval),
         refunds_failures=model.refunds_failures,
         server_errors=model.server_errors,
+        mask_repaints=model.mask_repaints,
+        quota_per_usd=model.quota_per_usd,
         speed=model.speed or 1.0,
     )

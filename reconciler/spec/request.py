@@ -109,7 +109,7 @@ class Reference:
     @property
     def is_url(self) -> bool:
         """Whether the location is fetched from the network."""
-        return self.location.startswith(("http://", "https://"))
+        return self.location[:8].lower().startswith(("http://", "https://"))
 
     @property
     def digest(self) -> Digest | None:

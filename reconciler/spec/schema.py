@@ -13,9 +13,11 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from reconciler.ids import NAME
 from reconciler.spec.config_models import ConfigModel
-from reconciler.spec.entries import OPERATION_WORDS
-from reconciler.spec.models import MODELS, PLACEHOLDER, Defaults, fields_of
+from reconciler.spec.entries import OPERATION_WORDS, ROOTS
+from reconciler.spec.fields import PLACEHOLDER
+from reconciler.spec.models import MODELS, fields_of
 from reconciler.spec.request import Operation
+from reconciler.spec.settings import FileDefaults
 
 Schema = dict[str, Any]
 
@@ -50,15 +52,15 @@ _TREE: Final[Schema] = {
 def spec_schema() -> Schema:
     """Return the schema of a file below `specs/`."""
     definitions: Schema = {}
-    defaults = _object(Defaults, definitions)
+    defaults = _object(FileDefaults, definitions)
     fields = _entry_fields(definitions)
     definitions |= {
         "fields": {"type": "object", "properties": fields, "allOf": list(_conditions())},
         "image": _root_entry(),
         "variant": {
             "$ref": "#/$defs/fields",
-            "oneOf": [{"required": [word]} for word in OPERATION_WORDS],
-            "properties": {"from": False, "edit": {"properties": {"source": False}}},
+            "oneOf": _operations(),
+            "properties": {"from": False, **_WITH_PARENT},
             "unevaluatedProperties": False,
         },
     }
@@ -127,15 +129,38 @@ def _is_narrow_scalar(schema: Schema) -> bool:
     )
 
 
+_WITH_PARENT: Final[Schema] = {
+    "edit": {"properties": {"source": False}},
+    "blend": False,
+    "describe": {"description": "`true`: the parent's picture.", "const": True},
+    "video": {"properties": {"source": False}},
+}
+"""What an operation that may stand alone looks like where there is a parent."""
+
+_ALONE: Final[Schema] = {
+    "edit": {"required": ["source"]},
+    "describe": {"description": "The picture.", "type": ["string", "object"]},
+    "video": {"required": ["source"]},
+}
+"""The same where there is none."""
+
+
+def _operations() -> list[Schema]:
+    return [{"required": [word]} for word in OPERATION_WORDS]
+
+
 def _root_entry() -> Schema:
-    """An image: imagined or edited, or with `from` whatever can be derived."""
-    derived = [{"required": [word]} for word in OPERATION_WORDS]
-    not_derived = {"not": {"anyOf": [one for one in derived if one["required"] != ["edit"]]}}
+    """An image: what may stand alone, or with `from` whatever can be derived."""
+    derived = [{"required": [one.value]} for one in MODELS if one not in ROOTS]
     return {
         "$ref": "#/$defs/fields",
         "if": {"required": ["from"]},
-        "then": {"oneOf": derived, "properties": {"edit": {"properties": {"source": False}}}},
-        "else": {**not_derived, "properties": {"of": False, "edit": {"required": ["source"]}}},
+        "then": {"oneOf": _operations(), "properties": _WITH_PARENT},
+        "else": {
+            "not": {"anyOf": derived},
+            "properties": {"of": False, **_ALONE},
+            "dependentRequired": {"video": ["prompt"]},
+        },
         "unevaluatedProperties": False,
     }
 

@@ -7,12 +7,14 @@ Messages are predicates ("must be ...") so that the caller can put in front what
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from reconciler.spec.request import Speed
+from reconciler.spec.request import BYTES, Speed
 
 Scalar = str | int | float | bool
 
@@ -21,6 +23,9 @@ _RATIO_TYPO = re.compile(r"\s*([1-9][0-9]{0,4})\s*[x×/:]\s*([1-9][0-9]{0,4})\s*
 _VERSION = re.compile(r"[vV]?([0-9]{1,3})(?:\.([0-9]{1,3}))?")
 _NIJI = re.compile(r"niji[ _-]*v?([0-9.]*)", re.IGNORECASE)
 _QUALITY = re.compile(r"[0-9]{0,3}(?:\.[0-9]{1,4})?")
+
+_STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -124,15 +129,26 @@ def speed(value: object) -> Speed:
     return choice(Speed, value)
 
 
-def choice(options: type[_Choice], value: object) -> _Choice:
-    """Return the member that is written like the value."""
+def choice(options: type[_Choice], value: object, hints: Mapping[str, str] = _NOTHING) -> _Choice:
+    """Return the member that is written like the value; `hints` are for wrong values."""
     if isinstance(value, str):
         for option in options:
             if option.value == value:
                 return option
     words = [f"`{option.value}`" for option in options]
     listed = f"{', '.join(words[:-1])} or {words[-1]}"
-    raise MalformedError(f"must be {listed}, not {shown(value)}")
+    hint = hints.get(written(value)) if isinstance(value, str | int | float) else None
+    raise MalformedError(f"must be {listed}, not {shown(value)}", hint)
+
+
+def style(value: object) -> str:
+    """Return a word for Midjourney's --style; its `raw` is a field of its own."""
+    text = _text(value).strip()
+    if text.lower() == "raw":
+        raise MalformedError("cannot be `raw`: it is a field of its own", "write `raw: true`")
+    if not _STYLE.fullmatch(text):
+        raise MalformedError(f"must be one word, not {shown(value)}")
+    return text
 
 
 def number(value: object) -> int | float:
@@ -167,9 +183,9 @@ def url(value: object) -> str:
 def path(value: object) -> str:
     """Return a path below the project's root: with `/`, without `.` and `..`."""
     text = _text(value).strip()
-    if re.match(r"(?:data|file|s3):", text):
-        raise MalformedError(f"must be an http(s) URL or a path, not {shown(value)}")
     pure = PurePosixPath(text)
+    if re.match(rf"(?:data|file|s3|{BYTES}):", str(pure)):
+        raise MalformedError(f"must be an http(s) URL or a path, not {shown(value)}")
     if not pure.parts or pure.is_absolute() or ".." in pure.parts or re.search(r"[\\\x00]", text):
         hint = "write it with `/`, relative to the folder of reconciler.yaml"
         raise MalformedError(f"must be a path inside the project, not {shown(value)}", hint)

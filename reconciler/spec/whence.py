@@ -14,13 +14,24 @@ from reconciler.spec.request import Operation
 from reconciler.spec.resource import KeyPath, Resource
 from reconciler.spec.yaml import parse
 
-_EDIT_FIELDS = frozenset({"source", "mask", "canvas", "position"})
-"""Fields of the request that stand under `edit:`."""
+_BELOW: Final = MappingProxyType(
+    {
+        Operation.EDIT: frozenset({"source", "mask", "canvas", "position"}),
+        Operation.INPAINT: frozenset({"mask"}),
+        Operation.VIDEO: frozenset({"source", "end", "resolution", "motion", "auto", "batch"}),
+    }
+)
+"""Fields of the request that stand under the operation's own key."""
+
+_ITSELF: Final = MappingProxyType({Operation.BLEND: "pictures", Operation.DESCRIBE: "source"})
+"""The field of the request that is the value of the operation's own key."""
 
 _DEFAULTED: Final = MappingProxyType(
     {
         Operation.IMAGINE: None,  # all of its fields
         Operation.EDIT: frozenset({"version", "speed"}),
+        Operation.BLEND: frozenset({"aspect_ratio", "speed"}),
+        Operation.DESCRIBE: frozenset({"speed"}),
     }
 )
 
@@ -44,6 +55,11 @@ def whence(root: Path, config: Config, resource: Resource, field: KeyPath) -> Pl
     a value that nobody wrote belongs to the entry's key. Reads the file again.
     """
     document = parse(resource.file, text_reader(root)(resource.file)).value
+    return place_in(document, config, resource, field)
+
+
+def place_in(document: Any, config: Config, resource: Resource, field: KeyPath) -> Place:
+    """Return the same, for whoever has parsed the resource's file already."""
     entry_key = Place(resource.file, resource.path, on_key=True)
     entry = node_at(document, resource.path)
     if not field or not isinstance(entry, dict):
@@ -59,8 +75,10 @@ def whence(root: Path, config: Config, resource: Resource, field: KeyPath) -> Pl
 
 
 def _yaml_path(operation: Operation, field: KeyPath) -> KeyPath:
-    is_below = operation is Operation.EDIT and field[0] in _EDIT_FIELDS
-    return ("edit", *field) if is_below else field
+    if field[0] == _ITSELF.get(operation):
+        return (operation.value, *field[1:])
+    is_below = field[0] in _BELOW.get(operation, ())
+    return (operation.value, *field) if is_below else field
 
 
 def _given_by_flags(document: Any, path: KeyPath) -> frozenset[str]:

@@ -39,7 +39,7 @@ _SPELLINGS: Final = {
     "of": "imageIndex image_index index imageNo candidate",
     "canvas": "canvasSize",
     "position": "imgPos img_pos",
-    "mask": "areas",
+    "mask": "areas mask_url maskUrl",
     "speed": "mode_speed queue",
     "version": "model model_version v",
     "variants": "variant children",
@@ -47,7 +47,15 @@ _SPELLINGS: Final = {
     "repeat": "r",
     "quality": "q",
     "seed": "seeds",
-    "raw": "style",
+    "depth_refs": "dref drefs dref_urls depth_ref depth_reference depth_references",
+    "depth_weight": "dw depthWeight",
+    "extra": "flags parameters params",
+    "end": "end_url end_image last_frame end_frame",
+    "source": "first_frame start_image start_frame",
+    "resolution": "video_type videoType",
+    "auto": "animate_mode",
+    "batch": "batch_size batchSize bs",
+    "silence": "silenced ignore",
     "take": "takes",
 }
 
@@ -58,3 +66,28 @@ SYNONYMS: Final = MappingProxyType(
 
 OPERATION_SYNONYMS: Final = frozenset({"mode", "type", "operation", "action", "request_type"})
 """Words with which other tools name what is to be done; here the operation itself is the key."""
+
+_OTHER_OPERATIONS: Final = {
+    "write `inpaint: {mask: …}`": "vary_region region varyRegion modal",
+    "write `video: {}`": "animate image_to_video i2v",
+    "write `zoom: 1.5x`, or `pan` for one side": "outpaint zoom_out custom_zoom customZoom",
+    "`remix: subtle` comes closest": "remaster",
+    "write `single: true` and `of: N`: it is ours already": "u1 u2 u3 u4",
+    "write `vary: subtle` and `of: N`": "v1 v2 v3 v4",
+    "write `vary: subtle`": "variation variations low_variation lowVariation",
+    "write `vary: strong`": "high_variation highVariation",
+    "write `upscale: subtle`": "upsample hd_upscale",
+    "write `remix: strong`": "remix_strong remixStrong",
+    "write `remix: subtle`": "remix_subtle remixSubtle",
+    "write `edit: {}`": "edits",
+}
+
+_OPERATION_HINTS: Final = MappingProxyType(
+    {word: hint for hint, words in _OTHER_OPERATIONS.items() for word in words.split()}
+)
+
+
+def operation_hint(word: str) -> str | None:
+    """Return what to write instead of a provider's or another tool's word for an operation."""
+    hint = _OPERATION_HINTS.get(word) or _OPERATION_HINTS.get(word.lower())
+    return hint and hint.replace("N", word[-1])

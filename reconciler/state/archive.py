@@ -6,19 +6,21 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from reconciler.ids import Address, IntentId, ProviderName, RunId, TaskId
+from reconciler.ids import Address, Digest, IntentId, ProviderName, RunId, TaskId
 from reconciler.ledger import Sum
 from reconciler.money import MicroUsd
 from reconciler.purchase import Purchase
 from reconciler.spec.resource import TakeKey
-from reconciler.state import reading, spending
+from reconciler.state import reading, spending, vitals
 from reconciler.state.records import (
     BalanceRecord,
     EventRecord,
     Movement,
+    UploadRecord,
     UsualTime,
     ViewRecord,
 )
+from reconciler.state.vitals import Course
 
 T = TypeVar("T")
 
@@ -116,6 +118,18 @@ class Archive:
     def durations(self, provider: ProviderName) -> tuple[UsualTime, ...]:
         """Return how long a provider's recent successes took, by operation and speed."""
         return self._source.ask(lambda connection: reading.durations(connection, provider))
+
+    def courses(self, since: datetime) -> tuple[Course, ...]:
+        """Return what ended or was refused since then, and all that is under way."""
+        return self._source.ask(lambda connection: vitals.courses(connection, since))
+
+    def upload(
+        self, provider: ProviderName, digest: Digest, form: str, until: datetime
+    ) -> UploadRecord | None:
+        """Return a picture that a provider still keeps at that moment, or None."""
+        return self._source.ask(
+            lambda connection: reading.upload(connection, provider, digest, form, until)
+        )
 
     def views(self) -> Mapping[Address, ViewRecord]:
         """Return what every address shows, in address order."""

@@ -14,7 +14,7 @@ from reconciler.ledger import Booking, EntryKind, booking, image_of, opening
 from reconciler.money import MicroUsd
 from reconciler.purchase import Event, Purchase
 from reconciler.state import reading, spending
-from reconciler.state.records import ViewRecord
+from reconciler.state.records import UploadRecord, ViewRecord
 from reconciler.state.rows import (
     candidate_row,
     changing_columns,
@@ -91,6 +91,19 @@ def note_balance(
             spending.last_entry(db.conn),
         ),
     )
+
+
+def note_upload(db: "Database", upload: UploadRecord) -> None:
+    """Add that a provider keeps a picture."""
+    columns = {
+        "at": time_text(upload.at),
+        "provider": upload.provider,
+        "digest": upload.digest,
+        "form": upload.form,
+        "url": upload.url,
+        "expires_at": time_text(upload.expires_at),
+    }
+    db.table("uploads").insert(columns)
 
 
 def log(

@@ -10,16 +10,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from reconciler.ids import Address, IntentId, ProviderName, TaskId
+from reconciler.ids import Address, Digest, IntentId, ProviderName, TaskId
 from reconciler.purchase import Candidate, Purchase
 from reconciler.spec.resource import TakeKey
-from reconciler.state.records import EventRecord, UsualTime, ViewRecord
+from reconciler.state.records import EventRecord, UploadRecord, UsualTime, ViewRecord
 from reconciler.state.rows import (
     CANDIDATE_COLUMNS,
     PURCHASE_COLUMNS,
     PurchaseReader,
     Row,
     candidate,
+    time_text,
 )
 
 _RECENT = 500
@@ -81,6 +82,27 @@ def durations(connection: sqlite3.Connection, provider: ProviderName) -> tuple[U
         UsualTime(operation, speed, _median(times), len(times))
         for (operation, speed), times in sorted(groups.items(), key=str)
     )
+
+
+def upload(
+    connection: sqlite3.Connection,
+    provider: ProviderName,
+    digest: Digest,
+    form: str,
+    until: datetime,
+) -> UploadRecord | None:
+    """Return the upload that lives longest, if that is beyond `until`."""
+    row = connection.execute(
+        "SELECT url, at, expires_at FROM uploads"
+        " WHERE provider = ? AND digest = ? AND form = ? AND expires_at > ?"
+        " ORDER BY expires_at DESC LIMIT 1",
+        (provider, digest, form, time_text(until)),
+    ).fetchone()
+    if row is None:
+        return None
+    url, at, expires_at = row
+    when = datetime.fromisoformat
+    return UploadRecord(provider, digest, form, url, when(at), when(expires_at))
 
 
 def views(connection: sqlite3.Connection) -> dict[Address, ViewRecord]:

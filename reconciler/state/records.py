@@ -48,6 +48,21 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """A picture that a provider keeps for a while.
+
+    `digest` is our own bytes'; `form` says what was made of them for the wire (engine/inputs.py).
+    """
+
+    provider: ProviderName
+    digest: Digest
+    form: str
+    url: str
+    at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceRecord:
     """What a provider said that the account held. `ledger_seq`: the newest entry at that moment."""
 

@@ -9,12 +9,14 @@ from typing import Any
 from reconciler.ids import CandidateNumber
 from reconciler.policy import FailureKind
 from reconciler.purchase import (
+    NO_REPORT,
     Candidate,
     Failure,
     FollowUp,
     ParentUse,
     Phase,
     Purchase,
+    Report,
     StoredPicture,
 )
 
@@ -23,7 +25,7 @@ Row = tuple[Any, ...]
 PURCHASE_COLUMNS = (
     "id, fingerprint, take, attempt, address, provider, canonical, parent_id, parent_candidate,"
     " price_micro_usd, phase, created_at, changed_at, submitted_at, finished_at, links_expire_at,"
-    " task_id, failure, follow_ups, charged_micro_usd, fruitless_before"
+    " task_id, failure, follow_ups, charged_micro_usd, fruitless_before, report"
 )
 CANDIDATE_COLUMNS = "number, url, digest, media_type, width, height, byte_count, purchase"
 
@@ -67,6 +69,7 @@ def purchase_row(purchase: Purchase) -> dict[str, Any]:
 def changing_columns(purchase: Purchase) -> dict[str, Any]:
     """Return the columns that an event may change."""
     failure, follow_ups = purchase.failure, purchase.follow_ups
+    report = purchase.report
     return {
         "phase": purchase.phase.value,
         "changed_at": time_text(purchase.changed_at),
@@ -79,6 +82,7 @@ def changing_columns(purchase: Purchase) -> dict[str, Any]:
         "follow_ups": None
         if follow_ups is None
         else json_text([asdict(one) for one in follow_ups]),
+        "report": None if report == NO_REPORT else json_text(asdict(report)),
     }
 
 
@@ -143,6 +147,7 @@ class PurchaseReader:
             self._offers(row[18]),
             row[19],
             row[20],
+            NO_REPORT if row[21] is None else Report(**json.loads(row[21])),
         )
 
     def _failure(self, text: str | None) -> Failure | None:

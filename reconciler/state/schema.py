@@ -220,7 +220,29 @@ _LEDGER = Step(
     ),
 )
 
-STEPS = (_PURCHASES, _VIEWS, _EVENTS, _RUNS, _LEDGER)
+_REPORTS = Step(
+    "0006-reports-and-uploads",
+    (
+        """
+        ALTER TABLE purchases
+        ADD COLUMN report TEXT CHECK (report IS NULL OR json_valid(report))
+        """,
+        """
+        CREATE TABLE uploads (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            form TEXT NOT NULL,
+            url TEXT NOT NULL,
+            expires_at TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX uploads_digest ON uploads (provider, digest, form, expires_at)",
+    ),
+)
+
+STEPS = (_PURCHASES, _VIEWS, _EVENTS, _RUNS, _LEDGER, _REPORTS)
 
 
 def pending(connection: sqlite3.Connection, path: Path) -> tuple[Step, ...]:

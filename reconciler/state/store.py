@@ -14,7 +14,7 @@ from reconciler.state.archive import Archive
 from reconciler.state.budget import UNLIMITED, Limits, check_fits
 from reconciler.state.changes import Occasion
 from reconciler.state.readonly import ReadOnlyDatabase
-from reconciler.state.records import EventRecord, UsualTime, ViewRecord
+from reconciler.state.records import EventRecord, UploadRecord, UsualTime, ViewRecord
 
 if TYPE_CHECKING:  # 50 ms; loaded when something will be written
     from sqlite_utils import Database
@@ -126,6 +126,17 @@ class Store(Archive):
         """Write down what a provider says that the account holds: evidence for later doubts."""
         with self._database.transaction() as db:
             changes.note_balance(db, Occasion(now, run), provider, amount)
+
+    def note_upload(self, upload: UploadRecord, run: RunId, address: Address | None = None) -> None:
+        """Write down that a provider keeps a picture, so that it is not given it again."""
+        with self._database.transaction() as db:
+            changes.note_upload(db, upload)
+            data = {
+                "digest": upload.digest,
+                "form": upload.form,
+                "expires_at": upload.expires_at,
+            }
+            changes.log(db, Occasion(upload.at, run), "uploaded", data, address)
 
     def note(
         self,

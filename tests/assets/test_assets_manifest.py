@@ -1,6 +1,7 @@
 """The manifest is stable text, the same for the same facts, and written only when it changed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from reconciler.assets.manifest import Entry, render, write
 from reconciler.errors import AssetError
-from reconciler.ids import Address, CandidateNumber, ProviderName, TaskId
-from reconciler.purchase import Candidate
+from reconciler.ids import Address, CandidateNumber, Digest, ProviderName, TaskId
+from reconciler.purchase import Candidate, StoredPicture
 from reconciler.spec.resource import Parent
 
 
@@ -71,6 +72,18 @@ def test_a_lone_candidate_lies_where_its_resource_does() -> None:
     """There is no numbered file for it."""
     found = json.loads(render([entry("a", candidate(1, 1))]))["resources"]["a"]
     assert found["path"] == found["candidates"][0]["path"] == "a.png"
+
+
+def test_a_description_has_its_words_and_no_size() -> None:
+    """A program need not open a file for them; pictures have no `text` at all."""
+    words = Candidate(
+        CandidateNumber(1), "data:", StoredPicture(Digest("0" * 64), "text/plain", None, None, 9)
+    )
+    told = replace(entry("a", words), text="an owl\nat dusk")
+    found = json.loads(render([told, entry("b", candidate(1, 1))]))["resources"]
+    assert found["a"]["text"] == "an owl\nat dusk"
+    assert (found["a"]["path"], found["a"]["width"], found["a"]["height"]) == ("a.txt", None, None)
+    assert "text" not in found["b"]
 
 
 def test_an_empty_project_has_a_manifest_too() -> None:

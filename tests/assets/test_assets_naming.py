@@ -153,3 +153,19 @@ def test_a_lone_candidate_stands_for_itself() -> None:
     assert wanted_files(Address("a"), [candidate(1)], None) == {}
     assert wanted_files(Address("a"), [], None) == {}
     assert wanted_files(Address("a"), [candidate(1, 7)], TWO) == {}
+
+
+@pytest.mark.parametrize(
+    ("media_type", "path"), [("video/mp4", "waves.mp4"), ("text/plain", "waves.txt")]
+)
+def test_clips_and_texts_are_named_like_pictures(media_type: str, path: str) -> None:
+    """What opens them goes by the end of the name."""
+    one = candidate(1, 1, media_type)
+    assert list(wanted_files(Address("waves"), [one], None)) == [path]
+
+
+def test_a_batch_of_clips_is_numbered() -> None:
+    """They are candidates like any others."""
+    clips = [candidate(number, number, "video/mp4") for number in (1, 2)]
+    files = wanted_files(Address("waves"), clips, TWO)
+    assert list(files) == ["waves.mp4", "waves.1.mp4", "waves.2.mp4"]

@@ -17,7 +17,7 @@ pytest_plugins = ["e2e_fixtures"]
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     *(["init"], ["validate"], ["plan"], ["apply"], ["status"], ["show"], ["log"], ["verify"]),
-    *(["schema"], ["sandbox"], ["sandbox", "serve"]),
+    *(["schema"], ["health"], ["sandbox"], ["sandbox", "serve"]),
 ]
 
 
@@ -39,6 +39,8 @@ def test_plan_json(project: Project) -> None:
     assert plan["tally"] == {
         "tasks": 3,
         "pictures": 9,
+        "clips": 0,
+        "texts": 0,
         "tasks_without_documented_picture_count": 0,
         "price_micro_usd": 800_000,
         "tasks_without_known_price": 0,
@@ -118,7 +120,13 @@ def test_looking_commands_json(bought: Project, shop: Shop) -> None:
         assert {event["address"] for event in only} == {"library"}
 
         valid = bought("validate", "--json").exits(0).json()
-        assert valid == {"valid": True, "resources": 3, "files": 1, "problems": []}
+        assert valid == {
+            "valid": True,
+            "resources": 3,
+            "files": 1,
+            "problems": [],
+            "advice": [],
+        }
         verified = bought("verify", "--json").exits(0).json()
         assert verified == {"checked": 9, "damaged": [], "exit_code": 0}
 

@@ -12,14 +12,22 @@ from mortal import MortalObjects, MortalStore
 from reconciler.config import ServerErrors
 from reconciler.engine.channel import Channel, Manner
 from reconciler.errors import BudgetError
-from reconciler.ids import Digest, IntentId, ProviderName, RunId
+from reconciler.ids import Digest, IntentId, ProviderName, RunId, TaskId
 from reconciler.money import NOTHING, MicroUsd
-from reconciler.policy import OnDoubt, Policy
-from reconciler.providers.protocol import Order, Provider, TryAgain
+from reconciler.policy import FailureKind, OnDoubt, Policy
+from reconciler.providers.protocol import (
+    Attachment,
+    Order,
+    Provider,
+    TaskState,
+    TryAgain,
+    Uploaded,
+)
 from reconciler.purchase import (
     Accepted,
     AnswerLost,
     Event,
+    Failure,
     NotSent,
     Phase,
     Purchase,
@@ -50,6 +58,51 @@ class HastyChannel(Channel):
                 return await super().buy(order)
         except TimeoutError:
             return await super().buy(order)
+
+
+class RestartingChannel(Channel):
+    """Begins anew with a task whose second step got no answer."""
+
+    async def go_on(
+        self, task_id: TaskId, order: Order
+    ) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
+        """Send it, or else the first step again."""
+        verdict = await super().go_on(task_id, order)
+        return await self.buy(order) if isinstance(verdict, AnswerLost) else verdict
+
+
+class ResigningChannel(Channel):
+    """Gives a task up whose second step got no answer, and takes it for refunded."""
+
+    _given_up: frozenset[TaskId] = frozenset()
+
+    async def go_on(
+        self, task_id: TaskId, order: Order
+    ) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
+        """Send it, and hear what comes of it."""
+        verdict = await super().go_on(task_id, order)
+        if isinstance(verdict, AnswerLost):
+            self._given_up |= {task_id}
+        return verdict
+
+    async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:
+        """Look, or know better."""
+        state = await super().look(task_id, due)
+        if task_id not in self._given_up:
+            return state
+        return TaskFailed(Failure(FailureKind.TIMED_OUT, "", "no answer", ""), NOTHING)
+
+
+class GenerousChannel(Channel):
+    """Gives a picture away again when nobody said thanks."""
+
+    async def upload(
+        self, picture: Attachment
+    ) -> Uploaded | Refused | AnswerLost | NotSent | TryAgain:
+        """Upload, at most twice."""
+        verdict = await super().upload(picture)
+        is_unclear = isinstance(verdict, AnswerLost | TryAgain)
+        return await super().upload(picture) if is_unclear else verdict
 
 
 class LateStore(MortalStore):
@@ -190,6 +243,9 @@ MISTAKES = {
     "sends again after a lost answer": Parts(channel=CarelessChannel),
     "sends again after a time-out": Parts(channel=HastyChannel),
     "sends again after a doubtful 500": Parts(channel=TrustingChannel),
+    "begins anew after a lost second step": Parts(channel=RestartingChannel),
+    "gives up after a lost second step": Parts(channel=ResigningChannel),
+    "gives pictures away twice": Parts(channel=GenerousChannel),
     "writes the intent after the request": Parts(store=LateStore),
     "hopes after a crash": Parts(store=HopefulStore),
     "forgets a task id": Parts(store=ForgetfulStore),

@@ -5,13 +5,14 @@ Nothing of ours is replaced. Only the surroundings are: time, the network betwee
 """
 
 import asyncio
+import hashlib
 import itertools
 import json
 import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from typing import Any
 import httpx
 from engine_wire import Visit, WatchedRegister, Wire
 from mortal import MortalObjects, MortalStore
+from PIL import Image
 from virtual_time import Fate, VirtualLoop
 
 from reconciler.assets.objects import ObjectStore
@@ -31,10 +33,11 @@ from reconciler.display import ViewDisplay
 from reconciler.engine.balances import note_balances
 from reconciler.engine.channel import Channel, Manner
 from reconciler.engine.outcome import Ending, Outcome, RunResult
+from reconciler.engine.places import Places, PublicPlace
 from reconciler.engine.progress import Happening
 from reconciler.engine.scheduler import run_plan
 from reconciler.engine.workshop import Workshop
-from reconciler.ids import Address, CandidateNumber, IntentId, ProviderName, RunId
+from reconciler.ids import Address, CandidateNumber, Digest, IntentId, ProviderName, RunId
 from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
@@ -44,6 +47,7 @@ from reconciler.policy import CAREFUL, Policy
 from reconciler.providers import PROVIDERS
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox import Fault, Sandbox, SandboxSettings, desk
+from reconciler.sandbox.drawing.painting import Painting
 from reconciler.sandbox.faults import Action as Misdeed
 from reconciler.sandbox.faults import Place
 from reconciler.sandbox.ledger import EntryKind
@@ -60,16 +64,41 @@ from reconciler.spec.request import (
     canonical,
     operation_of,
 )
-from reconciler.spec.resource import Parent, Resource, TakeKey
+from reconciler.spec.resource import LocalFile, Parent, Resource, TakeKey
 from reconciler.state.records import ViewRecord
 from reconciler.state.store import UNLIMITED, Limits, Store
 
-desk.png_of = cache(desk.png_of)  # type: ignore[attr-defined]
-"""Drawing is a pure function and most of a test's time; all tests want the same few pictures."""
+_draw = desk.png_of  # type: ignore[attr-defined]
+_drawn_before = cache(_draw)
+
+
+def _drawn(painting: Painting, long_side: int, photos: Mapping[str, bytes]) -> bytes:
+    """Return a drawing: a pure function and most of a test's time, for the same few pictures."""
+    return _draw(painting, long_side, photos) if photos else _drawn_before(painting, long_side)
+
+
+desk.png_of = _drawn  # type: ignore[attr-defined,assignment]
+_film = desk.mp4_of  # type: ignore[attr-defined]
+
+
+@cache
+def _clip(number: int) -> bytes:
+    return _film(Image.new("RGB", (16, 16)), 16, number)
+
+
+async def _at_once(work: Callable[..., Any], *given: Any) -> Any:
+    return work(*given)
+
+
+desk.mp4_of = lambda _image, _side, number: _clip(number)  # type: ignore[attr-defined,assignment]
+desk.run_in_threadpool = _at_once  # type: ignore[attr-defined,assignment]
+"""The sandbox's own threads would not keep virtual time."""
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 APIXO = ProviderName("apixo")
 OTHER = ProviderName("other")
+APIMART = ProviderName("apimart")
+ADAPTERS = {APIXO: PROVIDERS["apixo"], OTHER: PROVIDERS["apixo"], APIMART: PROVIDERS["apimart"]}
 PLENTY = Manner(requests_per_minute=1000, concurrent=50)
 SLOTS = 8
 
@@ -97,6 +126,14 @@ def reroll(address: str, parent: str, **rest: Any) -> Resource:
 def edit(address: str, parent: str, of: int | None = 1, **rest: Any) -> Resource:
     """Return an edit of a parent's candidate, whose prompt is its address."""
     return _resource(address, Edit(address, speed=Speed.FAST), _parent(parent, of), **rest)
+
+
+def at_apimart(
+    address: str, request: Request, parent: str | None = None, of: int | None = 1, **rest: Any
+) -> Resource:
+    """Return what is asked of APIMart, as an image, or of a parent's candidate."""
+    above = _parent(parent, of) if parent else None
+    return _resource(address, request, above, provider=APIMART, **rest)
 
 
 def _parent(address: str, of: int | None) -> Parent:
@@ -198,10 +235,12 @@ class Parts:
 class World:
     """A project folder, an account at the sandbox, and the time: what a run leaves behind.
 
+    `manners` are those of providers that are treated in another manner than the others.
     `latency` is the network's, in seconds each way; `refuses` says which requests find nobody;
     `clock_error` is how far the engine's clock is ahead of the sandbox's; `asleep` are the seconds
     that passed for everybody while the machine slept, and no timer of it ran. `reads_balances`:
-    whether runs that buy ask what the account holds, before and after. `runs` counts runs.
+    whether runs that buy ask what the account holds, before and after. `public` is the project's
+    own public place. `runs` counts runs.
     """
 
     def __init__(
@@ -217,11 +256,13 @@ class World:
         self._move_to_memory()
         self.resources = {one.address: one for one in resources}
         self.manner = manner
+        self.manners: dict[ProviderName, Manner] = {}
         self.policy = policy
         self.latency = 0.05
         self.clock_error = 0.0
         self.asleep = 0.0
         self.reads_balances = False
+        self.public: PublicPlace | None = None
         self.thread_seconds = 0.01
         self.timeout = httpx.Timeout(60.0)
         self.visits: list[Visit] = []
@@ -270,6 +311,10 @@ class World:
     def sleep(self, seconds: float) -> None:
         """Let time pass while nobody works."""
         self._elapsed += seconds
+
+    def manner_with(self, provider: ProviderName | None) -> Manner:
+        """Return how a provider is treated."""
+        return self.manner if provider is None else self.manners.get(provider, self.manner)
 
     def order(self, where: Place, misdeed: Misdeed, **rule: Any) -> None:
         """Order a fault of the sandbox."""
@@ -348,7 +393,16 @@ class World:
 
     def submissions(self) -> list[Visit]:
         """Return every submission that left."""
-        return [one for one in self.visits if one.method == "POST"]
+        return self.sent(Place.SUBMIT)
+
+    def sent(self, place: Place) -> list[Visit]:
+        """Return all traffic of a kind that left, such as uploads, or second steps."""
+        return [one for one in self.visits if one.place is place]
+
+    def file(self, name: str, content: bytes) -> LocalFile:
+        """Put a picture into the project, and return it as a spec that names it would."""
+        (self.folder / name).write_bytes(content)
+        return LocalFile(name, Digest(hashlib.sha256(content).hexdigest()))
 
     def polls(self, task_id: str | None) -> list[float]:
         """Return when a task was asked for."""
@@ -372,7 +426,8 @@ class World:
             stale_files=differences.missing,
             foreign_files=differences.foreign,
         )
-        sellers = {name: Seller(PROVIDERS["apixo"], {}) for name in (APIXO, OTHER)}
+        publishes = self.public is not None
+        sellers = {name: Seller(one, {}, publishes) for name, one in ADAPTERS.items()}
         return make_plan(
             self.resources,
             owned,
@@ -440,15 +495,17 @@ class World:
         wire = Wire(self, store, wish.fate)
         async with AsyncExitStack() as stack:
             channels = {}
-            for name in (APIXO, OTHER):
+            for name, adapter in ADAPTERS.items():
                 client = httpx.AsyncClient(
                     transport=wire,
-                    base_url="http://sandbox.test/api/v1",
+                    base_url=f"http://sandbox.test{adapter.can.sandbox_path}",
                     headers={"Authorization": f"Bearer {name}"},
                     timeout=self.timeout,
                 )
                 await stack.enter_async_context(client)
-                channels[name] = self._parts.channel(name, PROVIDERS["apixo"], client, self.manner)
+                channels[name] = self._parts.channel(
+                    name, adapter, client, self.manner_with(name)
+                )
             files = httpx.AsyncClient(transport=wire, timeout=self.timeout)
             await stack.enter_async_context(files)
             yield Workshop(
@@ -463,6 +520,7 @@ class World:
                 reporter=diary,
                 now=self.now,
                 new_intent=lambda: IntentId(f"intent-{next(self._intents)}"),
+                places=Places(self.folder, self.public),
                 policy=self._parts.policy or self.policy,
             )
 

@@ -14,14 +14,16 @@ from pathlib import Path
 from unittest.mock import patch
 
 import simulation_dice as seeded
-from engine_kit import Parts, World
+from engine_kit import APIMART, Parts, World
 from engine_wire import Visit
 from simulation_books import Books
-from simulation_promises import check, check_end, demand
+from simulation_promises import check, check_end, demand, hopeful
+from simulation_trees import FILES
 from virtual_time import Crash
 
 from reconciler.ids import IntentId, RunId
 from reconciler.purchase import Abandoned, Attached, Event, Phase, Purchase
+from reconciler.sandbox.faults import Place
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.state.store import UNLIMITED, EventRecord, Store
 
@@ -44,6 +46,8 @@ class Tally:
     doubts: int = 0
     attached: int = 0
     abandoned: int = 0
+    second_steps: int = 0
+    uploads: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         names = [one.name for one in fields(self)]
@@ -77,11 +81,15 @@ class Story:
             parts=parts,
             requests_per_minute=self._terms.most_a_minute,
             concurrent=self._terms.most_at_once,
+            apimart=self._terms.dialect,
         )
+        self.world.manners[APIMART] = self._terms.marts
+        for name, content in FILES.items():
+            self.world.file(name, content)
         self.world.latency = self._terms.latency
         self.world.thread_seconds = self._terms.thread_seconds
         self.world.reads_balances = True
-        self.world.sandbox.order(*self._terms.faults)
+        self.world.sandbox.order(*self._terms.faults, *self._terms.free_faults)
 
     def play(self) -> None:
         """Play it to the end. Raises BrokenPromiseError."""
@@ -112,6 +120,8 @@ class Story:
             doubts=words.count("answer_lost"),
             attached=words.count("attached"),
             abandoned=words.count("abandoned"),
+            second_steps=len(self.world.sent(Place.MODAL)),
+            uploads=len(self.world.sent(Place.UPLOAD)),
         )
         return Told(tally, tuple(self.world.visits), tuple(self.world.attempts()), log)
 
@@ -120,14 +130,15 @@ class Story:
         for _ in range(self._dice.randint(1, 4)):
             self._disturbed_run()
             self._check()
-            self.world.sleep(seeded.pause(self._dice))
+            self.world.sleep(seeded.pause(self._dice, self._terms.shops))
             self._set_the_clock()
         self.world.calm()
+        self.world.sandbox.order(*self._terms.free_faults)
         self._terms = replace(self._terms, limits=UNLIMITED)
 
     def _disturbed_run(self) -> None:
         self.world.refuses = seeded.refusals(self._dice)
-        wish = seeded.disturbance(self._dice, self._terms.limits)
+        wish = seeded.disturbance(self._dice, self._terms)
         try:
             run = self.world.run(replace(wish, meanwhile=self._surprises()))
         except Crash:
@@ -159,23 +170,35 @@ class Story:
     def _decision(self, doubt: Purchase) -> Event:
         """Return what the person does; in a hurry, that is not the best."""
         books = Books(self.world)
-        found = books.unexplained(books.name(doubt))
+        found = [
+            task
+            for task in books.unexplained(books.name(doubt))
+            if not books.is_forgotten(replace(doubt, task_id=task))
+        ]
         if found and self._dice.random() < 0.85:
             return Attached(found[0])
         self._given_up.add(doubt.id)
         return Abandoned()
 
     def _last_runs(self) -> None:
-        """Let everything be well, and the budget large: now all must come to an end."""
+        """Let all that costs money be well, and the budget large: now all must come to an end."""
         for _ in range(_ROUNDS):
-            if not self.world.apply().plan.work():
+            if not self._has_work():
                 break
+            self.world.apply()
             self._check()
             self.world.sleep(_BETWEEN)
         check_end(Books(self.world))
+        if self.world.plan().work():
+            return  # it waits for what its vendor has forgotten, and asks once more each time
         before = len(self.world.visits)
         self.world.apply()
         demand(len(self.world.visits) == before, "an apply without work sends something")
+
+    def _has_work(self) -> bool:
+        """Whether there is work that can come to an end."""
+        hopes = hopeful(Books(self.world), self.world.plan())
+        return any(one.verb.is_work for one in hopes)
 
     def _check(self) -> None:
         books, limits = Books(self.world), self._terms.limits

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from engine_kit import World
+from engine_kit import APIMART, World
 
-from reconciler.ids import Address, IntentId, TaskId
-from reconciler.purchase import Purchase
+from reconciler.ids import Address, CandidateNumber, IntentId, TaskId
+from reconciler.purchase import Phase, Purchase
+from reconciler.sandbox.jobs import Phase as State
+from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.sandbox.ledger import EntryKind
-from reconciler.spec.request import Imagine, Operation
+from reconciler.spec.request import Imagine, Operation, Remix, Video, decode
 from reconciler.spec.resource import Resource
 
 
@@ -41,17 +43,41 @@ class Books:
         self._movements = world.sandbox.ledger()
 
     @cached_property
+    def tasks(self) -> Mapping[TaskId, Task]:
+        """What the sandbox knows of each task that it has ever accepted."""
+        return {one.task_id: one for one in self.world.sandbox._desk.tasks.all()}
+
+    @cached_property
     def names(self) -> Mapping[TaskId, str]:
-        """What the sandbox calls each task that it has charged."""
-        return {one.task_id: f"{one.mode}:{one.prompt}" for one in self._movements}
+        """What each task that was charged is called; see `name`."""
+        charged = {one.task_id for one in self._movements}
+        return {id_: _task_name(task) for id_, task in self.tasks.items() if id_ in charged}
 
     @cached_property
     def net(self) -> Mapping[TaskId, int]:
-        """What each task has cost in the end, in micro-dollars."""
+        """What each task has cost in the end, in micro-dollars.
+
+        One that waits for a second step that was refused will be given back; nobody can hurry that.
+        """
         sums: Counter[TaskId] = Counter()
         for one in self._movements:
             sums[one.task_id] += one.amount if one.kind is EntryKind.CHARGE else -one.amount
+        for task_id, purchase in self.known.items():
+            if purchase.phase is Phase.FAILED and self.is_waiting(task_id):
+                sums[task_id] = 0
         return sums
+
+    def is_waiting(self, task_id: TaskId) -> bool:
+        """Whether a task waits for its second step."""
+        return self.tasks[task_id].phase(self.world.clock()) is State.PAUSED
+
+    def is_forgotten(self, purchase: Purchase) -> bool:
+        """Whether its vendor does not tell of its task any more, however it ended."""
+        task = self.tasks.get(purchase.task_id) if purchase.task_id else None
+        if task is None or task.vendor is not Vendor.APIMART:
+            return False
+        life = self.world.sandbox._desk.settings.apimart.task_lifetime.total_seconds()
+        return self.world.clock() >= task.created + life
 
     @cached_property
     def bought(self) -> Mapping[IntentId | None, list[TaskId]]:
@@ -69,8 +95,26 @@ class Books:
         ]
 
     def name(self, purchase: Purchase) -> str:
-        """Return the `mode:prompt` that the sandbox's ledger knows a purchase by."""
-        return _ledger_name(self.world.resources[purchase.address], self.world)
+        """Return what tells a purchase's task from all others: our name for it, or its prompt."""
+        if purchase.provider != APIMART:
+            return _ledger_name(self.world.resources[purchase.address], self.world)
+        match decode(purchase.canonical):
+            case Video():
+                return f"VIDEO:{purchase.address}"
+            case Remix(remix=strength):
+                return f"REMIX_{strength.upper()}:{purchase.address}"
+            case _:
+                return purchase.id
+
+    def start(self, purchase: Purchase) -> tuple[TaskId, CandidateNumber | None] | None:
+        """Return the task and the candidate that a follow-up has to start from, by the record."""
+        by_id, used = {one.id: one for one in self.attempts}, purchase.parent
+        while used is not None:
+            parent = by_id[used.intent]
+            if parent.task_id is not None:
+                return parent.task_id, used.candidate
+            used = parent.parent
+        return None
 
     def cost(self, purchase: Purchase) -> int:
         """Return what a purchase has really cost: its task, as far as anybody knows which."""
@@ -82,6 +126,13 @@ _ENTRIES = (
     "SELECT seq, run, substr(booked_at, 1, 10), image, intent, coalesce(amount_micro_usd, 0)"
     " FROM ledger ORDER BY seq"
 )
+
+
+def _task_name(task: Task) -> str:
+    metadata = task.content.get("metadata")
+    if isinstance(metadata, Mapping) and "intent" in metadata:
+        return str(metadata["intent"])
+    return f"{task.mode}:{task.prompt}"
 
 
 def _ledger_name(resource: Resource, world: World) -> str:

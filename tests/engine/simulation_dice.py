@@ -8,12 +8,13 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from engine_kit import Wish, edit, image, reroll, upscale, vary
+from engine_kit import APIMART, APIXO, Wish
+from simulation_trees import Grove
 from virtual_time import Fate
 
 from reconciler.config import ServerErrors
 from reconciler.engine.channel import Manner
-from reconciler.ids import Address
+from reconciler.ids import ProviderName
 from reconciler.money import MicroUsd
 from reconciler.policy import OnDoubt, Policy
 from reconciler.sandbox.faults import (
@@ -26,6 +27,7 @@ from reconciler.sandbox.faults import (
     Fault,
     Fewer,
     Garbage,
+    Idle,
     NotAPicture,
     Place,
     Slow,
@@ -34,19 +36,31 @@ from reconciler.sandbox.faults import (
     StatusAfter,
     Truncate,
 )
+from reconciler.sandbox.settings import ApimartSettings
 from reconciler.spec.resource import Resource
 from reconciler.state.store import UNLIMITED, Limits
 
 DAY = 24 * 3600.0
 _HOUR = 3600.0
+_QUOTA_PER_USD = 500_000
+
+_SHOPS = ((APIXO,), (APIXO,), (APIMART,), (APIXO, APIMART))
+"""Who sells: half of all stories know one vendor only, as the first ones did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for a whole story. `most_a_minute` and `most_at_once` are the sandbox's limits."""
+    """What holds for a whole story. `most_a_minute` and `most_at_once` are the sandbox's limits.
+
+    `marts` is how APIMart is treated, `dialect` how it speaks where its documents disagree.
+    `free_faults` only ever strike what buys nothing.
+    """
 
     resources: tuple[Resource, ...]
+    shops: tuple[ProviderName, ...]
     manner: Manner
+    marts: Manner
+    dialect: ApimartSettings
     policy: Policy
     limits: Limits
     most_a_minute: int | None
@@ -54,12 +68,13 @@ class Terms:
     latency: float
     thread_seconds: float
     faults: tuple[Fault, ...]
+    free_faults: tuple[Fault, ...]
 
 
 def terms(dice: random.Random) -> Terms:
     """Return the terms of a story."""
-    pictures = dice.choice((1, 2, 2, 4))
-    resources = tuple(_tree(dice, pictures))
+    pictures, shops = dice.choice((1, 2, 2, 4)), dice.choice(_SHOPS)
+    resources = tuple(Grove(dice, pictures, shops).grow())
     concurrent, per_minute = dice.randint(1, 5), dice.randint(3, 60)
     manner = Manner(
         per_minute,
@@ -68,46 +83,38 @@ def terms(dice: random.Random) -> Terms:
         refunds_failures=dice.random() < 0.4,
         server_errors=dice.choice(tuple(ServerErrors)),
     )
+    quota, interval = dice.choice((None, _QUOTA_PER_USD)), dice.choice((None, 20.0, 20.0, 60.0))
     return Terms(
         resources,
+        shops,
         manner,
+        replace(manner, refunds_failures=True, quota_per_usd=quota, interval=interval),
+        _dialect(dice),
         Policy(dice.choice((OnDoubt.HOLD, OnDoubt.HOLD, OnDoubt.REBUY))),
         _limits(dice),
         dice.choice((None, per_minute, max(2, per_minute // 2), max(1, per_minute // 5))),
         dice.choice((None, concurrent, max(1, concurrent - 1))),
         dice.choice((0.0, 0.05, 0.3, 1.0)),
         dice.choice((0.0, 0.01, 0.5)),
-        (*_faults(dice, resources, manner), Fault(Place.SUBMIT, Fewer(pictures), times=None)),
+        (
+            *_faults(dice, resources, manner, shops),
+            Fault(Place.SUBMIT, Fewer(pictures), times=None),
+        ),
+        tuple(_free_faults(dice)),
     )
 
 
-def _tree(dice: random.Random, pictures: int) -> Iterator[Resource]:
-    """Yield three to seven resources, parents first; the ledger can tell them apart."""
-    first = image("i0")
-    fertile, single = [Address("i0")], set[Address]()
-    yield first
-    for number in range(1, dice.randint(3, 7)):
-        parent, of = dice.choice(fertile), dice.randint(1, pictures)
-        kind = dice.choice(("image", "image", "vary", "vary", "upscale", "edit", "reroll", "copy"))
-        if kind in ("upscale", "reroll"):
-            kind = "vary" if parent in single else kind
-            single.add(parent)
-        name = f"{kind[0]}{number}" if kind in ("image", "copy") else f"{parent}.{kind[0]}{number}"
-        match kind:
-            case "vary":
-                yield vary(name, parent, of)
-            case "upscale":
-                yield upscale(name, parent, of)
-            case "reroll":
-                yield reroll(name, parent)
-            case "edit":
-                yield edit(name, parent, of)
-            case "copy":
-                yield replace(first, address=Address(name))
-            case _:
-                yield image(name)
-        if kind in ("vary", "image"):
-            fertile.append(Address(name))
+def _dialect(dice: random.Random) -> ApimartSettings:
+    return ApimartSettings(
+        envelope=dice.choice(("error", "proxy")),
+        accepted_code=dice.choice((200, 1)),
+        inpaint_answer=dice.choice(("array", "flat")),
+        poll_answer=dice.choice(("bare", "wrapped")),
+        prompt_name=dice.choice(("prompt", "prompt_en")),
+        moderation=dice.choice(("fail", "422", "24")),
+        quota_per_usd=dice.choice((None, _QUOTA_PER_USD)),
+        has_cost=dice.random() < 0.3,
+    )
 
 
 def _limits(dice: random.Random) -> Limits:
@@ -122,19 +129,21 @@ def _limits(dice: random.Random) -> Limits:
     return Limits(per_run=some(), per_day=some(), per_month=some(), per_image=some())
 
 
-def disturbance(dice: random.Random, limits: Limits) -> Wish:
-    """Return how a run ends before its time, or not."""
+def disturbance(dice: random.Random, terms: Terms) -> Wish:
+    """Return how a run ends before its time, or not; tasks of two steps take longer."""
+    limits, longest = terms.limits, 240.0 if APIMART in terms.shops else 90.0
     still_arrives = dice.random() < 0.5
     wish = Wish(limits=limits, fate=Fate(still_arrives=still_arrives))
     match dice.choice(("stop", "time", "commit", "write", "request", "step", "step", "none")):
         case "stop":
-            return replace(wish, stop_at=dice.uniform(0, 90))
+            return replace(wish, stop_at=dice.uniform(0, longest))
         case "time":
-            return replace(wish, fate=Fate(at=dice.uniform(0, 90), still_arrives=still_arrives))
+            at = dice.uniform(0, longest)
+            return replace(wish, fate=Fate(at=at, still_arrives=still_arrives))
         case "none":
             return wish
         case "step":
-            place, most = "at_step", int(10 ** dice.uniform(0.5, 3))
+            place, most = "at_step", int(longest / 90 * 10 ** dice.uniform(0.5, 3))
         case word:
             place, most = f"{dice.choice(('before', 'after'))}_{word}", dice.choice((4, 12, 30))
     fate = Fate(still_arrives=still_arrives)
@@ -147,9 +156,10 @@ def clock_jump(dice: random.Random) -> float:
     return dice.choice((0.0, 0.0, 0.0, 1.0, -1.0)) * dice.choice((90.0, _HOUR, 5 * _HOUR, DAY))
 
 
-def pause(dice: random.Random) -> float:
-    """Return how long nobody works, in seconds."""
-    return dice.choice((0.0, 1.0, 100.0, _HOUR, 8 * _HOUR, DAY))
+def pause(dice: random.Random, shops: tuple[ProviderName, ...]) -> float:
+    """Return how long nobody works, in seconds; APIMart forgets tasks after three days."""
+    pauses = (0.0, 1.0, 100.0, _HOUR, 8 * _HOUR, DAY)
+    return dice.choice((*pauses, 4 * DAY) if APIMART in shops else pauses)
 
 
 def refusals(dice: random.Random) -> Callable[[object], bool]:
@@ -159,7 +169,10 @@ def refusals(dice: random.Random) -> Callable[[object], bool]:
 
 
 def _faults(
-    dice: random.Random, resources: tuple[Resource, ...], manner: Manner
+    dice: random.Random,
+    resources: tuple[Resource, ...],
+    manner: Manner,
+    shops: tuple[ProviderName, ...],
 ) -> Iterator[Fault]:
     """Yield up to ten faults that may strike."""
     choices = [
@@ -169,16 +182,35 @@ def _faults(
         (Place.STATUS, _at_status(dice)),
         (Place.DOWNLOAD, _at_download(dice)),
     ]
+    if APIMART in shops:
+        choices += [
+            (Place.SUBMIT, (*_failing_at_apimart(dice), Idle(dice.choice((30.0, 600.0, _HOUR))))),
+            (Place.MODAL, _failing_at_apimart(dice)),
+        ]
     names = [None, None, None, *(str(one.address) for one in resources)]
     for _ in range(dice.randint(0, 10)):
         where, misdeeds = dice.choice(choices)
         yield Fault(
             where,
             dice.choice(misdeeds),
-            prompt_contains=dice.choice(names),
+            prompt_contains=dice.choice(names) if where is not Place.MODAL else None,
             after=dice.choice((0, 0, 1, 2, 4)),
             times=dice.choice((1, 1, 2, 4, 9)),
         )
+
+
+def _free_faults(dice: random.Random) -> Iterator[Fault]:
+    """Yield what befalls the requests that buy nothing: second steps and uploads."""
+    for place, share in ((Place.MODAL, 0.6), (Place.UPLOAD, 0.4)):
+        while dice.random() < share:
+            misdeeds = (_hiding(dice), _hiding(dice), _refusing(dice), (Delay(70.0), DropBefore()))
+            misdeed = dice.choice(dice.choice(misdeeds))
+            yield Fault(place, misdeed, after=dice.choice((0, 0, 1)), times=dice.choice((1, 1, 3)))
+
+
+def _hiding(dice: random.Random) -> tuple[Action, ...]:
+    """Return what does the work and does not say so."""
+    return DropAfter(), StatusAfter(dice.choice((500, 502))), Garbage(json=dice.random() < 0.5)
 
 
 def _losing(dice: random.Random, manner: Manner) -> tuple[Action, ...]:
@@ -217,6 +249,15 @@ def _failing(dice: random.Random) -> tuple[Action, ...]:
         Stall(dice.uniform(1, 1200)),
         Stall(dice.choice((1200.0, _HOUR, 20 * _HOUR))),
     )
+
+
+def _failing_at_apimart(dice: random.Random) -> tuple[Action, ...]:
+    """Return how its tasks end badly: it tells why in words only."""
+    words = (
+        *("Banned prompt detected", "Task timeout", "No available upstream"),
+        *("upstream code=4: --v 9", "strange"),
+    )
+    return (Fail("FAILED", dice.choice(words)), Stall(dice.choice((60.0, _HOUR))))
 
 
 def _at_status(dice: random.Random) -> tuple[Action, ...]:

@@ -1,25 +1,30 @@
 """The promises, checked against the sandbox's ledger and everything that went over the network."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 
-from engine_kit import APIXO, World
+from engine_kit import APIMART, World
 from simulation_books import Books, Entry
 
 from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.evidence import Verdict
-from reconciler.ids import IntentId
+from reconciler.ids import Address, IntentId, ProviderName, TaskId
 from reconciler.inquiry import _Account, sending_time
-from reconciler.plan.actions import Verb
+from reconciler.money import MicroUsd
+from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.policy import FailureKind, OnDoubt
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.desk import account_of
+from reconciler.sandbox.faults import Place
+from reconciler.sandbox.jobs import Task, Vendor
+from reconciler.spec.request import Single, decode, is_local
 from reconciler.state.store import Limits
 
 _OVER = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED)
 _DELIVERED = (Phase.SUCCEEDED, Phase.STORED)
 _DOUBTFUL = (Phase.SUBMITTING, Phase.IN_DOUBT, Phase.ABANDONED)
+_PAID = (Phase.SUBMITTED, Phase.MODAL, *_DELIVERED)
 _NOTHING_BOUGHT = (Phase.INTENDED, Phase.REJECTED, Phase.CANCELLED)
 _FOR_GOOD = (
     FailureKind.MODERATED,
@@ -30,6 +35,7 @@ _FOR_GOOD = (
 )
 """What the stories meet of that which nobody may send again by itself."""
 
+_SECOND_QUESTION = "/v1/tasks/"
 _MOST_IN_VAIN = 3
 _BLINK = 1e-3
 """Seconds by which the virtual clock may round."""
@@ -56,6 +62,9 @@ def check(books: Books, limits: Limits, *, deaths: int, given_up: Collection[Int
     _check_pictures(books)
     _check_pace(books.world)
     _check_evidence(books)
+    _check_starts(books)
+    _check_singles(books)
+    _check_uploads(books.world)
 
 
 def _check_submissions(books: Books) -> None:
@@ -114,8 +123,8 @@ def _check_costs(books: Books) -> None:
     booked: Counter[IntentId] = Counter()
     for entry in books.entries:
         booked[entry.intent] += entry.amount
-    refunds = books.world.manner.refunds_failures
     for one in books.attempts:
+        refunds = books.world.manner_with(one.provider).refunds_failures
         cost, real = one.cost or 0, books.cost(one)
         words = (
             f"{one.address} ({one.phase}): {cost} on record, {real} paid, {booked[one.id]} booked"
@@ -157,14 +166,18 @@ def _check_pictures(books: Books) -> None:
 
 
 def _check_pace(world: World) -> None:
-    """No minute of a run sees more requests than the configuration allows."""
-    most = int(world.manner.requests_per_minute)
+    """No minute of a run sees more requests to a provider than the configuration allows.
+
+    A poll may take two: the second one, to another API of the same vendor, is not counted.
+    """
     times = defaultdict(list)
     for one in world.visits:
-        is_poll = one.method == "GET" and not one.about.startswith("/")
-        if one.method == "POST" or (is_poll and world.manner.polls_count):
-            times[one.run].append(one.at)
-    for run, moments in times.items():
+        is_poll = one.place is Place.STATUS and not one.path.startswith(_SECOND_QUESTION)
+        is_poll = is_poll and world.manner_with(one.provider).polls_count
+        if one.method == "POST" or is_poll:
+            times[one.run, one.provider].append(one.at)
+    for (run, provider), moments in times.items():
+        most = int(world.manner_with(provider).requests_per_minute)
         for first, later in zip(moments, moments[most:], strict=False):
             is_kept = later - first >= 60 - _BLINK
             demand(is_kept, f"run {run}: {most + 1} requests within {later - first:.3f} s")
@@ -173,13 +186,12 @@ def _check_pace(world: World) -> None:
 def _check_evidence(books: Books) -> None:
     """What the balance is said to prove about a doubt is true."""
     world = books.world
-    desk, account = world.sandbox._desk, account_of(str(APIXO))
-    balance = desk.ledger.balance(account, desk.now)
     with world.archive() as store:
         for doubt in books.attempts:
             if doubt.phase is not Phase.IN_DOUBT:
                 continue
             sent_at = sending_time(doubt, store.log(doubt.address))
+            balance = _balance(world, doubt.provider)
             found = _Account(store, doubt, sent_at).finding(world.now(), balance)
             paid, words = books.cost(doubt), f"{doubt.address}: {found.verdict}, {found.reason}"
             if found.verdict is Verdict.PAID:
@@ -188,41 +200,120 @@ def _check_evidence(books: Books) -> None:
                 demand(paid == 0, words)
 
 
+def _balance(world: World, provider: ProviderName) -> MicroUsd:
+    vendor = Vendor.APIMART if provider == APIMART else Vendor.APIXO
+    desk = world.sandbox._desk
+    return desk.ledger.balance(account_of(str(provider), vendor), desk.now)
+
+
+def _check_starts(books: Books) -> None:
+    """A follow-up was bought from the very task and candidate that the record says."""
+    for one in books.attempts:
+        task = books.tasks.get(one.task_id) if one.task_id else None
+        if task is None or "task_id" not in task.content:
+            continue
+        wanted, words = books.start(one), f"{one.address} started from another task"
+        demand(wanted is not None and wanted[0] == task.content["task_id"], words)
+        index = _index(task)
+        if wanted is not None and index is not None:
+            demand(wanted[1] == index, f"{one.address} started from candidate {index}")
+
+
+def _index(task: Task) -> int | None:
+    """Return the candidate that a task started from, where its vendor says so."""
+    index = task.content.get("index")
+    if not isinstance(index, int):
+        return None
+    return index + 1 if task.mode == "VIDEO" else index
+
+
+def _check_singles(books: Books) -> None:
+    """What was cut out here cost nothing, and is its parent's picture; a vendor's is paid once."""
+    by_id = {one.id: one for one in books.attempts}
+    cuts: defaultdict[tuple[TaskId, object], list[Purchase]] = defaultdict(list)
+    for one in books.attempts:
+        request = decode(one.canonical)
+        if not isinstance(request, Single):
+            continue
+        if is_local(request):
+            free = (one.cost, one.price, one.task_id) == (0, 0, None)
+            demand(free, f"{one.address} was cut out here, and cost {one.cost}")
+            (cut,), used = one.candidates, one.parent
+            above = by_id[used.intent] if used else one
+            source = above.candidate(used.candidate) if used and used.candidate else None
+            same = source is not None and source.picture == cut.picture
+            demand(same, f"{one.address} is not the picture it was cut out of")
+        elif start := books.start(one):
+            cuts[start].append(one)
+    for singles in cuts.values():
+        paid = [one for one in singles if one.phase in _PAID]
+        demand(len(paid) <= 1, f"{singles[0].address} was needed once and paid {len(paid)} times")
+
+
+def _check_uploads(world: World) -> None:
+    """A picture is given to a provider once in a run, and again only if it surely did not come."""
+    given = defaultdict(list)
+    for one in world.visits:
+        if one.place is Place.UPLOAD:
+            given[one.run, one.provider, one.about].append(one)
+    for tries in given.values():
+        for one in tries[:-1]:
+            is_proven = not one.arrived or one.status == 429
+            demand(is_proven, f"run {one.run}: a picture was given away again after {one.status}")
+
+
+def hopeful(books: Books, plan: Plan) -> list[Action]:
+    """Return what can come to an end, and does not wait for a task that its vendor has forgotten.
+
+    Nobody can bring home what was not fetched within the three days that APIMart keeps a task.
+    """
+    hopeless: set[Address] = set()
+    for one in plan.actions:
+        purchase = one.purchase
+        is_lost = one.verb is Verb.WAIT and purchase is not None and books.is_forgotten(purchase)
+        if is_lost or not hopeless.isdisjoint(one.after):
+            hopeless.add(one.address)
+    return [one for one in plan.actions if one.address not in hopeless]
+
+
 def check_end(books: Books) -> None:
     """Nothing paid is forgotten, and nothing is left to do. Raises BrokenPromiseError."""
     plan = books.world.plan()
-    left = {one.verb for one in plan.actions}
+    left = {one.verb for one in hopeful(books, plan)}
     demand(left <= {Verb.BLOCKED, Verb.PICK}, f"it does not end: {left}")
     listed = {one.address for one in plan.actions}
-    shown = len(books.world.resources) - len(listed)
+    shown = len(books.world.resources.keys() - listed)
     demand(plan.in_sync == shown, f"{plan.in_sync} in sync, {shown} expected")
-    told = {str(one["task_id"]): one for one in books.world.sandbox.tasks()}
     for purchase in books.attempts:
-        over = (*_OVER, Phase.ABANDONED)
-        if purchase.task_id is None:
-            is_ended = purchase.phase in over
-        else:
-            is_ended = _is_at_home(purchase, told[purchase.task_id], books.world)
+        task = books.tasks[purchase.task_id] if purchase.task_id else None
+        is_ended = _is_over(purchase) if task is None else _is_at_home(purchase, task, books)
         demand(is_ended, f"{purchase.address} was forgotten: {purchase.phase}")
     for purchase in _latest(books):
-        is_reported = purchase.phase is Phase.STORED or purchase.address in listed
-        demand(is_reported, f"{purchase.address} is {purchase.phase}, and nobody says so")
+        if purchase.address in books.world.resources:
+            is_reported = purchase.phase is Phase.STORED or purchase.address in listed
+            demand(is_reported, f"{purchase.address} is {purchase.phase}, and nobody says so")
 
 
-def _is_at_home(purchase: Purchase, task: Mapping[str, object], world: World) -> bool:
-    """Whether all of a task's pictures are there, or there is a true reason why not."""
+def _is_over(purchase: Purchase) -> bool:
+    """Whether a purchase without a task has ended; what was made here never had one."""
+    is_made_here = purchase.phase is Phase.STORED and is_local(decode(purchase.canonical))
+    return is_made_here or purchase.phase in (*_OVER, Phase.ABANDONED)
+
+
+def _is_at_home(purchase: Purchase, task: Task, books: Books) -> bool:
+    """Whether all that a task gave is there, or there is a true reason why not."""
+    world, gave = books.world, 1 if task.mode == "DESCRIBE" else task.pictures
     match purchase.phase:
         case Phase.STORED:
-            return len(purchase.candidates) == task["pictures"]
+            return len(purchase.candidates) == gave
         case Phase.FAILED:
-            return task["state"] == "failed" or task["pictures"] == 0
+            return task.failure is not None or gave == 0 or books.is_waiting(task.task_id)
         case Phase.SUCCEEDED:
-            finished, life = task["finished"], world.sandbox._desk.settings.link_lifetime
-            assert isinstance(finished, float)
-            is_dead = world.clock() >= finished + life.total_seconds()
+            life = world.sandbox._desk.settings.link_lifetime
+            is_dead = world.clock() >= task.finished + life.total_seconds()
             return purchase.links_expire_at is None and is_dead
         case _:
-            return False
+            return books.is_forgotten(purchase)
 
 
 def _latest(books: Books) -> Iterator[Purchase]:

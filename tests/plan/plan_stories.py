@@ -1,14 +1,16 @@
 """A story's YAML as the values that a plan is made from.
 
 `wanted` is what the specs say now: address → entry. An entry names its operation (`imagine: words`,
-`upscale: 2x`, `vary: subtle`, `edit: words`, `reroll: {}`, `enhance: {}`), its source (`from: a` or
-`from: a@2`), and fields of Resource (`pick`, `take`, `provider`, `file`) or of its request.
+`upscale: 2x`, `vary: subtle`, `edit: words`, `reroll: {}`, `single: {}`, `describe: {}`), its
+source (`from: a` or `from: a@2`), and fields of Resource (`pick`, `take`, `provider`, `file`) or of
+its request. `providers` are of the type that they are called after, or else of apixo's; `publishes`
+says that the project has a public place.
 
 `owned` is what was bought: address → the same keys, over those of the entry that is wanted now, as
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1; or a list of those that came),
 `shown` (stored ones are), `links` (live, expired, gone), `fruitless` (attempts that gave nothing
-before, 0), `lost` (candidates whose bytes are missing), `price` in dollars, `failure` [kind, code,
-words], `offers` [[operation, candidates, kinds]].
+before, 0), `lost` (candidates whose bytes are missing), `price` and `charged` in dollars, `age` (48
+hours), `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +24,9 @@ from reconciler.money import usd
 from reconciler.plan.actions import Plan
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
-from reconciler.plan.pricing import Seller, Sellers, usual_pictures
+from reconciler.plan.prerequisites import is_prerequisite
+from reconciler.plan.pricing import Seller, Sellers
+from reconciler.plan.results import usual
 from reconciler.plan.select import Selection, select
 from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.providers import PROVIDERS
@@ -37,19 +41,18 @@ from reconciler.purchase import (
 )
 from reconciler.spec.request import (
     REQUESTS,
-    Edit,
-    Enhance,
-    Imagine,
+    Direction,
+    Motion,
     Operation,
     Reference,
     Request,
-    Reroll,
+    Resolution,
     Speed,
     Strength,
-    Upscale,
     Upscaler,
-    Vary,
+    ZoomOut,
     canonical,
+    is_local,
     operation_of,
 )
 from reconciler.spec.resource import Parent, Resource, TakeKey
@@ -60,37 +63,54 @@ Resources = dict[Address, Resource]
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OPERATIONS = frozenset(operation.value for operation in Operation)
+MAIN_FIELDS: Mapping[Operation, str | None] = {
+    Operation.IMAGINE: "prompt",
+    Operation.EDIT: "prompt",
+    Operation.BLEND: "pictures",
+    Operation.DESCRIBE: "source",
+    Operation.INPAINT: "mask",
+    Operation.REROLL: None,
+    Operation.ENHANCE: None,
+    Operation.SINGLE: None,
+    Operation.VIDEO: None,
+}
+"""The field that an entry's value is; what is left out has one that is called as it is."""
+
+
+def pictures(places: list[str]) -> tuple[Reference, ...]:
+    """Return references to several places."""
+    return tuple(map(Reference, places))
+
+
 READERS: Mapping[str, Callable[[Any], Any]] = {
     "speed": Speed,
     "source": Reference,
-    "image_refs": lambda urls: tuple(map(Reference, urls)),
+    "end": Reference,
+    "mask": Reference,
+    "image_refs": pictures,
+    "pictures": pictures,
+    "vary": Strength,
+    "remix": Strength,
+    "upscale": Upscaler,
+    "zoom": ZoomOut,
+    "pan": Direction,
+    "motion": Motion,
+    "resolution": Resolution,
 }
 
 
 def request_of(entry: Entry) -> Request:
-    """Return what an entry asks for."""
+    """Return what an entry asks for; `describe: {}` and the like take the parent's candidate."""
     (operation,) = OPERATIONS & entry.keys()
-    value = entry[operation]
     kind = REQUESTS[Operation(operation)]
     names = {one.name for one in fields(kind)}
-    given = {
-        name: READERS.get(name, lambda as_it_is: as_it_is)(item)
-        for name, item in entry.items()
-        if name in names and name != operation
-    }
-    match Operation(operation):
-        case Operation.IMAGINE:
-            return Imagine(value, **given)
-        case Operation.EDIT:
-            return Edit(value, **given)
-        case Operation.VARY:
-            return Vary(Strength(value), **given)
-        case Operation.UPSCALE:
-            return Upscale(Upscaler(value))
-        case Operation.REROLL:
-            return Reroll()
-        case Operation.ENHANCE:
-            return Enhance()
+    given = {name: item for name, item in entry.items() if name in names and name != operation}
+    main = MAIN_FIELDS.get(Operation(operation), operation)
+    if main is not None and entry[operation] != {}:
+        given[main] = entry[operation]
+    return kind(
+        **{name: READERS.get(name, lambda as_it_is: as_it_is)(one) for name, one in given.items()}
+    )
 
 
 def resource_of(address: str, entry: Entry) -> Resource:
@@ -137,8 +157,10 @@ class Past:
         resource = resource_of(address, self._then[address])
         key = self._key(address)
         phase = Phase(entry.get("phase", "stored"))
-        has_task = phase in (Phase.SUBMITTED, Phase.SUCCEEDED, Phase.STORED, Phase.FAILED)
         finished = phase in (Phase.SUCCEEDED, Phase.STORED)
+        has_task = finished or phase.is_in_flight or phase is Phase.FAILED
+        is_cut_out = is_local(resource.request)
+        sent_at = NOW - timedelta(hours=entry.get("age", 48))
         purchase = Purchase(
             id=IntentId(f"intent of {address}"),
             fingerprint=key.fingerprint,
@@ -150,16 +172,28 @@ class Past:
             canonical=resource.canonical,
             parent=self._use(resource),
             price=usd(entry["price"]) if "price" in entry else None,
+            charged=usd(entry["charged"]) if "charged" in entry else None,
             phase=phase,
-            created_at=NOW - timedelta(days=2),
-            changed_at=NOW - timedelta(days=2),
-            links_expire_at=links_expire_at(entry) if finished else None,
-            task_id=TaskId(f"task_{address}") if has_task else None,
+            created_at=sent_at,
+            changed_at=sent_at,
+            links_expire_at=links_expire_at(entry) if finished and not is_cut_out else None,
+            task_id=TaskId(f"task_{address}") if has_task and not is_cut_out else None,
             failure=failure_of(entry),
-            candidates=candidates_of(key, entry, resource, phase) if finished else (),
+            candidates=self._candidates(resource, entry, phase) if finished else (),
             follow_ups=follow_ups_of(entry),
         )
         return Bought(resource, purchase)
+
+    def _candidates(self, resource: Resource, entry: Entry, phase: Phase) -> tuple[Candidate, ...]:
+        """Return what came; what was cut out has its parent's bytes."""
+        key, number = self._key(resource.address), self._start(resource)
+        while is_local(resource.request) and resource.parent is not None:
+            above = resource_of(resource.parent.address, self._then[resource.parent.address])
+            if not is_local(above.request):
+                picture = picture_of(self._key(above.address), number or CandidateNumber(1))
+                return (Candidate(CandidateNumber(1), "https://file.apixo.ai/cut.png", picture),)
+            resource, number = above, self._start(above)
+        return candidates_of(key, entry, resource, phase)
 
     def _key(self, address: str) -> TakeKey:
         if address not in self._keys:
@@ -176,8 +210,8 @@ class Past:
         if resource.parent is None:
             return None
         above = resource_of(resource.parent.address, self._then[resource.parent.address])
-        single = CandidateNumber(1) if usual_pictures(above.operation) == 1 else None
-        return resource.parent.candidate or above.pick or single
+        only = CandidateNumber(1) if usual(above.request).candidates == 1 else None
+        return resource.parent.candidate or above.pick or only
 
     def _use(self, resource: Resource) -> ParentUse | None:
         if resource.parent is None:
@@ -225,7 +259,7 @@ def candidates_of(
     key: TakeKey, entry: Entry, resource: Resource, phase: Phase
 ) -> tuple[Candidate, ...]:
     """Return candidates; those of a stored purchase have pictures."""
-    came = entry.get("pictures", usual_pictures(resource.operation) or 4)
+    came = entry.get("pictures", usual(resource.request).candidates or 4)
     numbers = came if isinstance(came, list) else range(1, came + 1)
     return tuple(
         Candidate(number, f"https://file.apixo.ai/{number}.png", picture)
@@ -250,6 +284,7 @@ def owned_of(wanted: Entries, owned: Entries, **facts: Any) -> Owned:
             Address(address): shown_of(one)
             for address, one in bought.items()
             if (owned[address] or {}).get("shown", one.purchase.phase is Phase.STORED)
+            if not is_prerequisite(one.resource)
         },
         lost=frozenset(
             picture_of(one.purchase.key, CandidateNumber(number)).digest
@@ -272,10 +307,15 @@ def resources_of(wanted: Entries) -> Resources:
     return {Address(address): resource_of(address, entry) for address, entry in wanted.items()}
 
 
-def sellers_of(names: list[str], prices: Mapping[str, Any]) -> Sellers:
-    """Return configured providers, all of the same type, with these prices of one's own."""
+def sellers_of(names: list[str], prices: Mapping[str, Any], *, publishes: bool = False) -> Sellers:
+    """Return configured providers, each with these prices of one's own."""
     overrides = {key: usd(price) for key, price in prices.items()}
-    return {ProviderName(name): Seller(PROVIDERS["apixo"], overrides) for name in names}
+    return {
+        ProviderName(name): Seller(
+            PROVIDERS.get(name, PROVIDERS["apixo"]), overrides, publishes=publishes
+        )
+        for name in names
+    }
 
 
 def plan_of(given: Mapping[str, Any]) -> Plan:
@@ -292,7 +332,11 @@ def plan_of(given: Mapping[str, Any]) -> Plan:
     return make_plan(
         resources,
         facts,
-        sellers_of(given.get("providers", ["apixo"]), given.get("prices", {})),
+        sellers_of(
+            given.get("providers", ["apixo"]),
+            given.get("prices", {}),
+            publishes=given.get("publishes", False),
+        ),
         selection_of(given, resources, facts),
         policy=policy_of(given),
         retry_failed=given.get("retry_failed", False),

@@ -4,106 +4,36 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_stories import (
     NOW,
     Resources,
-    owned_of,
-    picture_of,
-    resources_of,
-    sellers_of,
 )
+from plan_worlds import SELLERS, carried_out, worlds
 
-from reconciler.assets.naming import wanted_files
-from reconciler.ids import Address, CandidateNumber, IntentId, TaskId
-from reconciler.money import usd
+from reconciler.ids import Address, ProviderName
+from reconciler.money import NOTHING
 from reconciler.plan import render
 from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.plan.decide import make_plan
-from reconciler.plan.owned import Owned, Shown
-from reconciler.plan.pricing import usual_pictures
+from reconciler.plan.owned import Owned
+from reconciler.plan.prerequisites import is_prerequisite
 from reconciler.plan.select import Selection
-from reconciler.purchase import Candidate, Phase, Purchase
-from reconciler.spec.request import Operation
+from reconciler.purchase import Phase
+from reconciler.spec.request import is_local
 from reconciler.spec.resource import Parent, TakeKey
 
-SELLERS = sellers_of(["apixo"], {})
 MAYBE_PAID = (
     Phase.SUBMITTING,
     Phase.SUBMITTED,
+    Phase.MODAL,
     Phase.SUCCEEDED,
     Phase.STORED,
     Phase.IN_DOUBT,
 )
-ROOTS: tuple[dict[str, Any], ...] = (
-    {"imagine": "a library", "speed": "fast"},
-    {"imagine": "a library", "speed": "turbo"},
-    {"imagine": "a draft", "version": "7", "draft": True},
-    {"imagine": "an owl"},
-)
-FOLLOW_UPS: tuple[dict[str, Any], ...] = (
-    {"vary": "strong"},
-    {"upscale": "subtle"},
-    {"upscale": "4x"},
-    {"reroll": {}},
-    {"enhance": {}},
-    {"edit": "add a lamp", "speed": "fast"},
-)
-FACTS = st.fixed_dictionaries(
-    {"phase": st.sampled_from([phase.value for phase in Phase])},
-    optional={
-        "pictures": st.integers(1, 4),
-        "pick": st.sampled_from([1, 2]),
-        "links": st.sampled_from(["live", "expired"]),
-        "lost": st.sampled_from([[], [1]]),
-        "shown": st.booleans(),
-        "price": st.sampled_from(["0.20", "0.30"]),
-        "imagine": st.just("something else"),
-        "failure": st.sampled_from(
-            [["moderated", "NSFW", "flagged"], ["provider", "Task TimeOut", "stale"]]
-        ),
-        "offers": st.sampled_from([[], [["upscale", [1, 2], ["subtle"]], ["reroll", [], []]]]),
-    },
-)
-numbers = st.sampled_from([None, None, 1, 2, 4])
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
-    """Return a few trees of images and variants; some ask for the same."""
-    wanted: dict[str, dict[str, Any]] = {}
-    for position in range(draw(st.integers(0, 7))):
-        parent = draw(st.sampled_from([None, *wanted]))
-        if parent is None:
-            address, entry = f"image{position}", dict(draw(st.sampled_from(ROOTS)))
-        else:
-            of = draw(numbers)
-            address = f"{parent}.v{position}"
-            entry = dict(draw(st.sampled_from(FOLLOW_UPS)))
-            entry["from"] = f"{parent}@{of}" if of else parent
-        wanted[address] = entry | {"pick": draw(numbers), "take": draw(st.sampled_from([1, 1, 2]))}
-    return wanted
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[Resources, Owned]:
-    """Return what is wanted, and a past that led to some of it, something else, or trouble."""
-    wanted = draw(entries())
-    owned: dict[str, Any] = {}
-    for address, entry in wanted.items():
-        if draw(st.booleans()):
-            facts = draw(FACTS)
-            is_image = "imagine" in entry
-            owned[address] = {
-                name: value for name, value in facts.items() if is_image or name != "imagine"
-            }
-    if draw(st.booleans()):
-        owned["gone"] = dict(draw(st.sampled_from(ROOTS)))
-    return resources_of(wanted), owned_of(wanted, owned)
 
 
 def planned(resources: Resources, owned: Owned, *, retry_failed: bool = False) -> Plan:
@@ -122,6 +52,68 @@ def shuffled(mapping: Mapping[Any, Any], seed: int) -> dict[Any, Any]:
     items = list(mapping.items())
     random.Random(seed).shuffle(items)  # noqa: S311 - an order, no secret
     return dict(items)
+
+
+def follow_ups_of(plan: Plan, step: Action) -> set[Address]:
+    """Return what starts from a step."""
+    return {
+        one.address for one in plan.actions if one.source and one.source.address == step.address
+    }
+
+
+@settings(max_examples=60)
+@given(worlds(), st.booleans())
+def test_what_we_own_already_is_never_bought(
+    world: tuple[Resources, Owned], retry_failed: bool
+) -> None:
+    """One candidate as a picture of its own is cut out here, whatever happened before."""
+    for action in planned(*world, retry_failed=retry_failed).actions:
+        if action.resource is not None and is_local(action.resource.request):
+            assert not action.verb.is_remote
+            assert action.price == NOTHING
+            assert action.units == 1
+
+
+@settings(max_examples=60)
+@given(worlds(), st.booleans())
+def test_what_is_needed_first_is_bought_once_and_for_something(
+    world: tuple[Resources, Owned], retry_failed: bool
+) -> None:
+    """A step is no end in itself: a purchase in the same plan waits for it."""
+    plan = planned(*world, retry_failed=retry_failed)
+    steps = [one for one in plan.actions if one.resource and is_prerequisite(one.resource)]
+
+    assert len({one.key for one in steps}) == len(steps)
+    assert len({one.address for one in plan.actions}) == len(plan.actions) or has_orphans(plan)
+    for step in steps:
+        waiting = [one for one in buys(plan) if step.address in one.after]
+        assert follow_ups_of(plan, step)
+        assert waiting or step.verb is not Verb.BUY
+
+
+def has_orphans(plan: Plan) -> bool:
+    """Whether it finishes what no spec asks for, whose name may be in use again."""
+    return any(one.resource is None for one in plan.actions)
+
+
+@settings(max_examples=40)
+@given(worlds())
+def test_a_step_leaves_no_mark_on_what_follows(world: tuple[Resources, Owned]) -> None:
+    """The same follow-ups have the same fingerprints at a vendor that needs no step."""
+    resources, _ = world
+    nothing = Owned(now=NOW)
+    sellers = [SELLERS, {name: SELLERS[ProviderName("apixo")] for name in SELLERS}]
+    plans = [make_plan(resources, nothing, one, Selection()) for one in sellers]
+    keys = [
+        {
+            one.address: one.key
+            for one in plan.actions
+            if one.resource and not is_prerequisite(one.resource)
+        }
+        for plan in plans
+    ]
+
+    assert keys[0] == keys[1]
 
 
 @given(worlds(), st.integers())
@@ -177,7 +169,7 @@ def test_nothing_is_bought_before_what_it_starts_from(
 
     for action in plan.actions:
         assert before.issuperset(action.after)
-        if action.verb is Verb.BUY and action.source is not None:
+        if action.verb in (Verb.BUY, Verb.DERIVE) and action.source is not None:
             has_task = action.source.purchase is not None and action.source.purchase.phase in (
                 Phase.SUCCEEDED,
                 Phase.STORED,
@@ -210,7 +202,8 @@ def test_selecting_less_buys_less(world: tuple[Resources, Owned], data: st.DataO
     selection = Selection(chosen, matches_gone=lambda _: False)
     plan = make_plan(resources, owned, SELLERS, selection)
 
-    assert {action.address for action in plan.actions} <= chosen
+    asked = [one for one in plan.actions if not (one.resource and is_prerequisite(one.resource))]
+    assert {action.address for action in asked} <= chosen
     assert set(bought_keys(plan)) <= set(bought_keys(planned(resources, owned)))
 
 
@@ -223,64 +216,3 @@ def test_after_apply_there_is_nothing_to_do(
     plan = planned(resources, owned, retry_failed=retry_failed)
 
     assert planned(resources, carried_out(plan, owned), retry_failed=retry_failed).work() == ()
-
-
-def carried_out(plan: Plan, owned: Owned) -> Owned:
-    """Return what is owned after a run in which everything went well."""
-    purchases, shown = dict(owned.purchases), dict(owned.shown)
-    found = set()
-    for action in plan.work():
-        if action.verb is Verb.PRUNE:
-            del shown[action.address]
-            continue
-        assert action.key is not None
-        if action.verb in (Verb.BUY, Verb.WAIT, Verb.FETCH):
-            purchases[action.key] = came_home(action, action.key)
-        if action.resource is None:  # nobody asks for it any more: only its bytes come home
-            continue
-        purchase = purchases[action.key]
-        found |= {one.picture.digest for one in purchase.candidates if one.picture}
-        files = wanted_files(action.address, purchase.candidates, action.resource.pick)
-        shown[action.address] = Shown(action.key, purchase.id, action.resource.pick, files)
-        if action.moved_from is not None:
-            del shown[action.moved_from]
-    return replace(owned, purchases=purchases, shown=shown, lost=owned.lost - found)
-
-
-def came_home(action: Action, key: TakeKey) -> Purchase:
-    """Return the purchase with all of its pictures."""
-    purchase = action.purchase if action.verb is not Verb.BUY else None
-    if purchase is None:
-        purchase = new_purchase(action, key)
-    operation = Operation(json.loads(purchase.canonical)["operation"])
-    usual = range(1, 1 + (usual_pictures(operation) or 4))
-    numbers_of = [one.number for one in purchase.candidates] or list(map(CandidateNumber, usual))
-    return replace(
-        purchase,
-        phase=Phase.STORED,
-        task_id=purchase.task_id or TaskId("task_new"),
-        links_expire_at=purchase.links_expire_at or NOW + timedelta(days=1),
-        candidates=tuple(
-            Candidate(number, f"https://file.apixo.ai/{number}", picture_of(key, number))
-            for number in numbers_of
-        ),
-    )
-
-
-def new_purchase(action: Action, key: TakeKey) -> Purchase:
-    assert action.resource is not None
-    assert action.provider is not None
-    return Purchase(
-        id=IntentId(f"intent of {key.fingerprint}"),
-        fingerprint=key.fingerprint,
-        take=key.take,
-        attempt=1,
-        address=action.address,
-        provider=action.provider,
-        canonical=action.resource.canonical,
-        parent=None,
-        price=usd("0.20"),
-        phase=Phase.INTENDED,
-        created_at=NOW,
-        changed_at=NOW,
-    )

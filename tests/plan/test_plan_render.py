@@ -58,6 +58,8 @@ def test_json_head() -> None:
     assert content["tally"] == {
         "tasks": 5,
         "pictures": 10,
+        "clips": 0,
+        "texts": 0,
         "tasks_without_documented_picture_count": 1,
         "price_micro_usd": 900_000,
         "tasks_without_known_price": 1,
@@ -79,7 +81,10 @@ def test_json_of_a_purchase() -> None:
         "reason_text": "request changed",
         "note": None,
         "price_micro_usd": 200_000,
+        "units": 1,
         "pictures": 4,
+        "clips": 0,
+        "texts": 0,
         "provider": "apixo",
         "operation": "imagine",
         "request": {"operation": "imagine", "prompt": "a loud library", "speed": "fast"},
@@ -110,6 +115,8 @@ def test_tally() -> None:
     assert plan_of(STORY).tally() == Tally(
         tasks=5,
         pictures=10,
+        clips=0,
+        texts=0,
         price=MicroUsd(900_000),
         unpriced=1,
         uncounted=1,
@@ -123,6 +130,41 @@ def test_tally() -> None:
             Verb.RESOLVE: 1,
         },
     )
+
+
+MANY = {
+    "providers": ["apimart"],
+    "wanted": {
+        "library": {"imagine": "a library", "pick": 1, "provider": "apimart"},
+        "library.waves": {"video": {}, "batch": 4, "from": "library", "provider": "apimart"},
+        "library.words": {"describe": {}, "from": "library", "provider": "apimart"},
+        "library.left": {"pan": "left", "from": "library", "provider": "apimart"},
+    },
+    "owned": {"library": {}},
+}
+
+
+def test_json_of_what_is_paid_several_times() -> None:
+    """The price is for all clips; clips and texts are no pictures."""
+    content = render.as_json(plan_of(MANY))
+    waves, words = content["actions"][:2]
+
+    assert (waves["units"], waves["clips"], waves["pictures"]) == (4, 4, 0)
+    assert waves["price_micro_usd"] == 4 * 200_000
+    assert (words["units"], words["texts"], words["pictures"]) == (1, 1, 0)
+    assert (content["tally"]["clips"], content["tally"]["texts"]) == (4, 1)
+
+
+def test_json_of_what_is_needed_first() -> None:
+    """The step has its own line, price and address; its follow-up names it as its source."""
+    actions = {one["address"]: one for one in render.as_json(plan_of(MANY))["actions"]}
+    step, left = actions["library.@1"], actions["library.left"]
+
+    assert step["request"] == {"operation": "single", "at_provider": True}
+    assert step["reason"] == "prerequisite"
+    assert step["source"] == {"address": "library", "candidate": 1}
+    assert left["source"] == {"address": "library.@1", "candidate": 1}
+    assert step["spec"] == left["spec"]
 
 
 def test_work() -> None:
@@ -156,7 +198,7 @@ def test_exit_code(position: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [Verb.WAIT, Verb.FETCH, Verb.VIEW, Verb.ADOPT, Verb.MOVE, Verb.PRUNE]
+    "verb", [Verb.WAIT, Verb.FETCH, Verb.DERIVE, Verb.VIEW, Verb.ADOPT, Verb.MOVE, Verb.PRUNE]
 )
 def test_exit_code_of_free_work(verb: Verb) -> None:
     """Every verb that costs nothing and needs nobody is free work."""

@@ -19,6 +19,7 @@ from reconciler.spec.request import Request, operation_of
 
 T = TypeVar("T")
 APIXO: Provider = PROVIDERS["apixo"]
+APIMART: Provider = PROVIDERS["apimart"]
 PARENT = ParentTask(TaskId("task_parent"), CandidateNumber(2), "https://file.apixo.ai/parent-2.png")
 
 
@@ -63,9 +64,9 @@ def html(status: int) -> HttpAnswer:
     return HttpAnswer(status, b"<html>\n<h1>Bad\n gateway</h1></html>")
 
 
-def issues_of(request: Request, *lineage: Request) -> list[Issue]:
-    """Return everything that APIXO's rules say about a request."""
-    return list(APIXO.issues(request, lineage))
+def issues_of(request: Request, *lineage: Request, at: Provider = APIXO) -> list[Issue]:
+    """Return everything that a provider's rules say about a request."""
+    return list(at.issues(request, lineage))
 
 
 def messages(issues: Sequence[Issue]) -> list[str]:

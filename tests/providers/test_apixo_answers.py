@@ -18,6 +18,7 @@ from reconciler.providers.protocol import (
     HttpAnswer,
     Order,
     Running,
+    TaskState,
     TryAgain,
     Unknown,
 )
@@ -42,7 +43,7 @@ def submitted(answer: HttpAnswer) -> Accepted | Refused | AnswerLost | TryAgain:
     return concluded(APIXO.submit(ORDER), answer)
 
 
-def polled(answer: HttpAnswer) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+def polled(answer: HttpAnswer) -> TaskState:
     return concluded(APIXO.poll(TASK), answer)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sandbox_kit import World
 
-from reconciler.sandbox import Sandbox, SandboxSettings
+from reconciler.sandbox import OtherVersionError, Sandbox, SandboxSettings, Vendor
 from reconciler.sandbox.faults import (
     Action,
     Corrupt,
     Delay,
+    Deny,
     DropAfter,
     DropBefore,
     Fail,
@@ -20,6 +21,7 @@ from reconciler.sandbox.faults import (
     Fewer,
     Garbage,
     Huge,
+    Idle,
     NotAPicture,
     Place,
     Repeat,
@@ -31,6 +33,7 @@ from reconciler.sandbox.faults import (
     fault_from_json,
 )
 
+REQUESTS_URL = "http://sandbox.test/sandbox/requests"
 FAULTS_URL = "http://sandbox.test/sandbox/faults"
 
 
@@ -245,7 +248,8 @@ def test_faults_are_ordered_over_http(world: World) -> None:
     assert (ordered.status_code, ordered.json()) == (201, {"ordered": 1})
     assert struck.status_code == 429
     assert listed == [
-        {"where": "submit", "action": "status", "prompt_contains": None, "mode": None, "after": 0,
+        {"where": "submit", "action": "status", "prompt_contains": None, "mode": None,
+             "vendor": None, "after": 0, "message": None,
          "times": None, "status": 429, "retry_after": 1, "html": False, "seen": 1, "struck": 1},
     ]  # fmt: skip
     assert cleared.json() == {"removed": 1}
@@ -299,13 +303,18 @@ EVERY_ACTION: list[tuple[Place, Action]] = [
     (Place.DOWNLOAD, Slow(5)),
     (Place.DOWNLOAD, Corrupt()),
     (Place.CALLBACK, Repeat()),
+    (Place.MODAL, StatusAfter(504)),
+    (Place.UPLOAD, DropAfter()),
+    (Place.SUBMIT, Idle(7)),
+    (Place.BALANCE, Deny("no quota")),
+    (Place.STATUS, Status(404, message="no instance")),
 ]
 
 
 @pytest.mark.parametrize(("where", "action"), EVERY_ACTION)
 def test_a_rule_survives_its_json(where: Place, action: Action) -> None:
     """Every action can be written and read back."""
-    fault = Fault(where, action, prompt_contains="owl", mode="vary", after=2, times=None)
+    fault = Fault(where, action, prompt_contains="owl", mode="vary", vendor="apixo", times=None)
 
     assert fault_from_json(json.loads(json.dumps(fault.to_json()))) == fault
 
@@ -327,9 +336,11 @@ def test_requests_are_counted(world: World) -> None:
     world.download(task_id)
     world.get("http://sandbox.test/sandbox/tasks")
 
-    counts = {"submit": 2, "status": 1, "download": 1, "balance": 0, "callback": 0}
-    assert world.sandbox.requests() == counts
+    counts = {place.value: 0 for place in Place} | {"submit": 2, "status": 1, "download": 1}
+    assert world.sandbox.requests() == counts == world.sandbox.requests(Vendor.APIXO)
     assert world.get("http://sandbox.test/sandbox/requests").json() == counts
+    assert set(world.get(f"{REQUESTS_URL}?vendor=apimart").json().values()) == {0}
+    assert world.get(f"{REQUESTS_URL}?vendor=other").status_code == 400
 
 
 def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -339,5 +350,5 @@ def test_a_database_of_another_version_is_refused(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     sandbox.close()
 
-    with pytest.raises(ValueError, match="another version"):
+    with pytest.raises(OtherVersionError, match="another version"):
         Sandbox(SandboxSettings(tmp_path / "sandbox.db"))

@@ -122,7 +122,7 @@ def test_the_ledger_is_open_to_read(world: World) -> None:
     assert (book["charged"], book["refunded"]) == (200_000, 0)
     (entry,) = book["entries"]
     assert list(entry) == [
-        "seq", "at", "account", "task_id", "kind", "amount", "mode", "prompt",
+        "seq", "at", "vendor", "account", "task_id", "kind", "amount", "mode", "prompt", "reason",
     ]  # fmt: skip
     assert (entry["task_id"], entry["kind"], entry["amount"]) == (task_id, "charge", 200_000)
     assert (entry["mode"], entry["prompt"]) == ("text-to-image", "p" * 80)

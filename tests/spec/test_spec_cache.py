@@ -259,7 +259,9 @@ def test_the_digest_covers_the_configuration(root: Path) -> None:
 
 
 def test_nothing_heavy_is_imported_when_nothing_changed(root: Path) -> None:
-    """Neither PyYAML nor pydantic on the path where everything is cached."""
+    """Neither PyYAML nor pydantic on the path where everything is cached, pictures included."""
+    (root / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (root / "specs/c.yaml").write_text("images:\n  hen: {prompt: a hen, image_refs: [a.png]}\n")
     load(root)
     program = """
 import sys

@@ -1,20 +1,25 @@
 """reconciler.yaml becomes a Config. What is wrong with it is tested by golden files."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from reconciler import scaffold
 from reconciler.config import (
     AssetsConfig,
     Budget,
     Config,
+    MaskPolarity,
     Poll,
     ProviderConfig,
+    Publish,
     ServerErrors,
     ViewMode,
 )
+from reconciler.errors import ConfigError
 from reconciler.ids import ProviderName
 from reconciler.money import MicroUsd
 from reconciler.policy import FailureKind, OnDoubt, Policy
@@ -38,6 +43,11 @@ providers:
     refunds_failures: true
     server_errors: doubt
   toy: {type: apixo, base_url: "sandbox:", speed: 20}
+  mart:
+    type: apimart
+    base_url: "sandbox:"
+    mask_repaints: transparent
+    quota_per_usd: 500000
 specs: pictures/specs/
 state: state/reconciler.db
 assets: {dir: assets, views: copy}
@@ -46,12 +56,14 @@ on_doubt: rebuy
 failures: {timed_out: 5, provider: 1}
 prices: {apixo: {imagine.fast: 0.20, enhance: 0.25}}
 defaults: {speed: fast, version: 7, style_refs: [{path: a.jpg, weight: 2}], provider: toy}
+publish: {folder: ./public/, base_url: "https://example.com/refs/"}
+silence: [vague-words, video-batch, vague-words]
 """
 
 
 def test_everything(project_of: ProjectOf) -> None:
     """Every key ends up in its field; money is in micro-dollars."""
-    apixo, toy = ProviderName("apixo"), ProviderName("toy")
+    apixo, toy, mart = map(ProviderName, ["apixo", "toy", "mart"])
     config = load_config(project_of({"reconciler.yaml": FULL}))
 
     assert config == Config(
@@ -69,6 +81,13 @@ def test_everything(project_of: ProjectOf) -> None:
                 server_errors=ServerErrors.DOUBT,
             ),
             toy: ProviderConfig(name=toy, type="apixo", base_url="sandbox:", speed=20),
+            mart: ProviderConfig(
+                name=mart,
+                type="apimart",
+                base_url="sandbox:",
+                mask_repaints=MaskPolarity.TRANSPARENT,
+                quota_per_usd=500_000,
+            ),
         },
         default_provider=apixo,
         specs="pictures/specs",
@@ -81,6 +100,8 @@ def test_everything(project_of: ProjectOf) -> None:
             per_image=MicroUsd(2_500_000),
         ),
         policy=Policy(OnDoubt.REBUY, {FailureKind.TIMED_OUT: 5, FailureKind.PROVIDER: 1}),
+        publish=Publish("public", "https://example.com/refs"),
+        silenced=("vague-words", "video-batch"),
         prices={apixo: {"imagine.fast": MicroUsd(200_000), "enhance": MicroUsd(250_000)}},
         defaults={
             "speed": Speed.FAST,
@@ -129,3 +150,46 @@ def test_configurations_survive_the_cache(project_of: ProjectOf) -> None:
 
     assert decode_config(encode_config(config)) == config
     json.loads(encode_config(config))
+
+
+@pytest.mark.parametrize(
+    ("written", "target", "is_bucket"),
+    [
+        ("folder: public/refs", "public/refs", False),
+        ("bucket: s3://pictures/", "s3://pictures", True),
+        ("bucket: s3://pictures.example/a/b_c", "s3://pictures.example/a/b_c", True),
+    ],
+)
+def test_a_public_place_is_a_folder_or_a_bucket(
+    project_of: ProjectOf, written: str, target: str, is_bucket: bool
+) -> None:
+    """Both end up as one target, without a slash at its end."""
+    text = (
+        "providers:\n  a: {type: apixo, base_url: 'sandbox:'}\n"
+        f"publish: {{{written}, base_url: 'http://h.example/x/'}}\n"
+    )
+    publish = load_config(project_of({"reconciler.yaml": text})).publish
+
+    assert publish == Publish(target, "http://h.example/x")
+    assert publish.is_bucket == is_bucket
+
+
+@pytest.mark.parametrize("bucket", ["s3://", "s3://A", "s3:/pictures", "s3://pictures/../x y", "7"])
+def test_a_bucket_has_a_name(project_of: ProjectOf, bucket: str) -> None:
+    """What no S3 would take is refused before anything is sent."""
+    text = (
+        "providers:\n  a: {type: apixo, base_url: 'sandbox:'}\n"
+        f"publish: {{bucket: '{bucket}', base_url: 'http://h.example'}}\n"
+    )
+    with pytest.raises(ConfigError, match="1 problem"):
+        load_config(project_of({"reconciler.yaml": text}))
+
+
+def test_what_init_writes_as_a_comment_can_be_uncommented(project_of: ProjectOf) -> None:
+    """The second provider and the public place are examples that work."""
+    text = re.sub(r"^( *)# (?= *[a-z_]+:)", r"\1", scaffold._CONFIG, flags=re.MULTILINE)
+    config = load_config(project_of({"reconciler.yaml": text.split("\n", 1)[1]}))
+
+    assert [one.type for one in config.providers.values()] == ["apixo", "apimart"]
+    assert config.default_provider == "apixo"
+    assert config.publish == Publish("public", "https://example.com/public")

@@ -2,8 +2,10 @@
 
 import pytest
 
+from reconciler.spec.extra_flags import extra
 from reconciler.spec.flags import FLAGS, first_flag, lift, mentioned
 from reconciler.spec.request import Imagine, Reference, Speed
+from reconciler.spec.values import MalformedError
 
 LIFTED: list[tuple[str, dict[str, object]]] = [
     ("a cat --ar 16:9", {"aspect_ratio": "16:9"}),
@@ -25,6 +27,10 @@ LIFTED: list[tuple[str, dict[str, object]]] = [
      {"style_weight": 5, "style_version": 6, "character_weight": 7, "omni_weight": 8}),
     ("a cat --raw", {"raw": True}),
     ("a cat --style raw", {"raw": True}),
+    ("a cat --style Raw --raw", {"raw": True}),
+    ("a cat --style cute", {"style": "cute"}),
+    ("a cat --dref https://e.com/a.jpg --dw 50",
+     {"depth_refs": (Reference("https://e.com/a.jpg"),), "depth_weight": 50}),
     ("a cat --tile --draft --hd", {"tile": True, "draft": True, "hd": True}),
     ("a cat --fast", {"speed": Speed.FAST}),
     ("a cat --turbo", {"speed": Speed.TURBO}),
@@ -67,7 +73,15 @@ def test_flags_may_stand_anywhere() -> None:
 
 @pytest.mark.parametrize(
     "prompt",
-    ["a well-lit room", "a cat — asleep", "a -5 degree morning", "cat::2 dog::1", "a - b", "–5°"],
+    [
+        "a well-lit room",
+        "a cat — asleep",
+        "a -5 degree morning",
+        "cat::2 dog::1",
+        "a - b",
+        "–5°",
+        "No rain — Raw light",
+    ],
 )
 def test_words_with_dashes_stay(prompt: str) -> None:
     """Ordinary dashes and Midjourney's weights are no flags."""
@@ -94,6 +108,9 @@ def test_words_with_dashes_stay(prompt: str) -> None:
         ("https://e.com/a.jpg a cat", "begins with a picture's URL"),
         ("a cat --ar 1:1 --ar 2:1", "contradict each other"),
         ("a cat --seed " + "9" * 40, "must be a whole number"),
+        ("a cat --style", "`--style` has no value"),
+        ("a cat --style very/cute", "`--style` must be one word"),
+        ("a cat --style raw --style", "`--style` has no value"),
     ],
 )
 def test_what_cannot_be_lifted_is_a_problem(prompt: str, words: str) -> None:
@@ -105,11 +122,8 @@ def test_what_cannot_be_lifted_is_a_problem(prompt: str, words: str) -> None:
 
 def test_mentioned_names_fields_whatever_their_values() -> None:
     """Also flags whose value is a placeholder or malformed are found again by `whence`."""
-    assert mentioned("a cat --ar ${ratio} --niji --s") == {
-        "aspect_ratio",
-        "niji",
-        "version",
-        "stylize",
+    assert mentioned("a cat --ar ${ratio} --niji --s --style ${style}") == {
+        *("aspect_ratio", "niji", "version", "stylize", "style", "raw"),
     }
 
 
@@ -120,3 +134,35 @@ def test_mentioned_names_fields_whatever_their_values() -> None:
 def test_first_flag(prompt: str, word: str | None) -> None:
     """Prompts that take no flags are searched for anything that is meant as one."""
     assert first_flag(prompt) == word
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("--p", "--p"),
+        ("  --p   m123 \n --exp 20", "--p m123 --exp 20"),
+        ("--profile -5 a-b c", "--profile -5 a-b c"),
+    ],
+)
+def test_extra_is_sent_as_it_is(written: str, sent: str) -> None:
+    """Flags that nobody here knows go through; only white space is folded."""
+    assert extra(written) == sent
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("p", "must begin with `--`"),
+        ("", "must begin with `--`"),
+        (7, "must be text"),
+        ("--p --AR 16:9", "holds `--ar`, which has a field"),
+        ("--s250", "holds `--s`, which has a field"),
+        ("--p —ar 1:1", "holds `--ar`, which has a field"),
+        ("--p --", "which is no flag"),
+        ("--p a--b", "which is no flag"),
+    ],
+)
+def test_extra_hides_nothing_that_has_a_field(written: object, words: str) -> None:
+    """What has a field must be compared and judged as that field."""
+    with pytest.raises(MalformedError, match=words):
+        extra(written)

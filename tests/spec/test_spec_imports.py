@@ -18,6 +18,8 @@ HEAVY = ("yaml", "pydantic", "sqlite3", "difflib")
         ("reconciler.spec.diagnostics", ()),
         ("reconciler.spec.link", ()),
         ("reconciler.spec.load", ("sqlite3",)),
+        ("reconciler.spec.files", ("sqlite3",)),
+        ("reconciler.spec.advice_rules", ()),
         ("reconciler.spec.flags", ()),
         ("reconciler.spec.matrix", ()),
     ],

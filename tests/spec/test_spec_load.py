@@ -1,5 +1,6 @@
 """A project's files become resources: tree, defaults, parents, order."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from reconciler.spec.diagnostics import SpecProblemsError
 from reconciler.spec.load import Specs, load_config, load_specs
 from reconciler.spec.request import Edit, Imagine, Operation, Reference, Speed, Vary
 from reconciler.spec.resource import Parent, Resource
+
+PNG = b"\x89PNG\r\n\x1a\n"
+SCENE = {"refs/scene.jpg": PNG}
 
 ProjectOf = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -66,7 +70,7 @@ def messages(root: Path) -> list[str]:
 
 def test_demo(project_of: ProjectOf) -> None:
     """The design's own example gives the addresses that the design names."""
-    specs = load(project_of({"specs/demo.yaml": DEMO}))
+    specs = load(project_of({"specs/demo.yaml": DEMO, **SCENE}))
 
     assert list(specs.resources) == [
         "library",
@@ -88,8 +92,9 @@ def test_demo(project_of: ProjectOf) -> None:
 
 def test_an_image_has_its_fields_and_the_defaults(project_of: ProjectOf) -> None:
     """A request holds what the entry says and, for the rest, what the file says."""
-    specs = load(project_of({"specs/demo.yaml": DEMO}))
+    specs = load(project_of({"specs/demo.yaml": DEMO, **SCENE}))
 
+    digest = hashlib.sha256(PNG).hexdigest()
     assert one(specs, "library").request == Imagine(
         prompt="a quiet library inside a glass greenhouse, soft morning light",
         negative="text, watermark",
@@ -97,7 +102,7 @@ def test_an_image_has_its_fields_and_the_defaults(project_of: ProjectOf) -> None
         speed=Speed.FAST,
         aspect_ratio="16:9",
         stylize=100,
-        image_refs=(Reference("https://example.com/scene.jpg"), Reference("refs/scene.jpg")),
+        image_refs=(Reference("https://example.com/scene.jpg"), Reference(f"sha256:{digest}")),
         style_refs=(Reference("https://example.com/style.jpg", 2),),
     )
     assert one(specs, "library").pick == 2
@@ -106,7 +111,7 @@ def test_an_image_has_its_fields_and_the_defaults(project_of: ProjectOf) -> None
 
 def test_variants_have_parents(project_of: ProjectOf) -> None:
     """`of` names the parent's candidate; without it the parent's pick is followed."""
-    specs = load(project_of({"specs/demo.yaml": DEMO}))
+    specs = load(project_of({"specs/demo.yaml": DEMO, **SCENE}))
 
     assert one(specs, "library.night").parent == Parent(Address("library"), 1)  # type: ignore[arg-type]
     assert one(specs, "library.hero").parent == Parent(Address("library"), None)
@@ -118,7 +123,7 @@ def test_variants_have_parents(project_of: ProjectOf) -> None:
 
 def test_defaults_reach_only_fields_that_the_operation_has(project_of: ProjectOf) -> None:
     """An edit takes version and speed of the defaults, a variation none."""
-    specs = load(project_of({"specs/demo.yaml": DEMO}))
+    specs = load(project_of({"specs/demo.yaml": DEMO, **SCENE}))
 
     assert one(specs, "signpost").request == Edit("signs", version="7", speed=Speed.FAST)
     assert isinstance(one(specs, "library.night").request, Vary)

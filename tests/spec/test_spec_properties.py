@@ -15,7 +15,7 @@ from reconciler.spec.diagnostics import ConfigProblemsError, SpecProblemsError, 
 from reconciler.spec.entries import OPERATION_WORDS
 from reconciler.spec.flags import FLAGS, lift
 from reconciler.spec.load import load_config, load_specs
-from reconciler.spec.request import canonical, decode
+from reconciler.spec.request import Operation, canonical, decode
 from reconciler.spec.resource import Resource
 from reconciler.spec.values import folded
 from reconciler.spec.words import SYNONYMS
@@ -26,7 +26,8 @@ KEYS = [
     "images", "defaults", "prompt", "variants", "matrix", "from", "of", "pick", "take", "mask",
     "canvas", "position", "source", "points", "width", "height", "x", "y", "url", "path", "weight",
     "providers", "apixo", "type", "base_url", "api_key", "poll", "first", "budget", "per_apply",
-    "prices", "assets", "specs", "state", "default_provider", "concurrent", "provider",
+    "publish", "folder", "silence", "resolution", "batch", "auto", "motion", "prices", "assets",
+    "specs", "state", "default_provider", "concurrent", "provider",
     *OPERATION_WORDS, *sorted(set(SYNONYMS.values())), "sref", "<<", "a", "b.c", "",
 ]  # fmt: skip
 WORDS = [
@@ -180,6 +181,7 @@ spellings: list[st.SearchStrategy[Any]] = [
     _number("style_version", ["sv"], 1, 6),
     _number("character_weight", ["cw"], 0, 100),
     _number("omni_weight", ["ow"], 0, 1000),
+    _number("depth_weight", ["dw"], 0, 100),
     st.sampled_from([(0.5, ".5"), (1, "1.0"), (2.25, "2.25")]).map(
         lambda pair: ("image_weight", pair[0], f"--iw {pair[1]}")
     ),
@@ -189,6 +191,8 @@ spellings: list[st.SearchStrategy[Any]] = [
     _listed("style_refs", "sref"),
     _listed("character_refs", "cref"),
     _listed("omni_refs", "oref"),
+    _listed("depth_refs", "dref"),
+    st.sampled_from(["cute", "4b", "Scenic"]).map(lambda it: ("style", it, f"--style {it}")),
     st.sampled_from(["--raw", "--style raw"]).map(lambda flag: ("raw", True, flag)),
     *(st.just((name, True, f"--{name}")) for name in ("tile", "draft", "hd")),
     st.sampled_from(["relax", "fast", "turbo"]).map(lambda it: ("speed", it, f"--{it}")),
@@ -227,15 +231,36 @@ def test_flags_and_fields_mean_the_same(
     assert canonical(decode(first.canonical)) == first.canonical
 
 
+clips = st.fixed_dictionaries(
+    {},
+    optional={
+        "end": urls,
+        "resolution": st.sampled_from([480, 720, "480", "720"]),
+        "motion": st.sampled_from(["low", "high"]),
+        "auto": st.booleans(),
+        "batch": st.sampled_from([1, 2, 4]),
+    },
+)
 variants = st.one_of(
     st.fixed_dictionaries(
-        {"vary": st.sampled_from(["subtle", "strong", "region"])},
+        {"vary": st.sampled_from(["subtle", "strong"])},
         optional={"prompt": prose, "of": st.integers(1, 4)},
     ),
     st.fixed_dictionaries({"upscale": st.sampled_from(["subtle", "creative", "2x", "4x"])}),
     st.fixed_dictionaries({"reroll": st.just(True)}, optional={"take": st.integers(1, 3)}),
     st.fixed_dictionaries({"enhance": st.just(True)}, optional={"of": st.integers(1, 4)}),
     st.fixed_dictionaries({"edit": st.just({}), "prompt": prose}),
+    st.fixed_dictionaries({"describe": st.just(True)}, optional={"speed": st.just("fast")}),
+    st.fixed_dictionaries({"single": st.just(True)}, optional={"of": st.integers(1, 4)}),
+    st.fixed_dictionaries({"zoom": st.sampled_from(["1.5x", "2x"])}),
+    st.fixed_dictionaries({"pan": st.sampled_from(["left", "right", "up", "down"])}),
+    st.fixed_dictionaries(
+        {"inpaint": st.fixed_dictionaries({"mask": urls})}, optional={"prompt": prose}
+    ),
+    st.fixed_dictionaries(
+        {"remix": st.sampled_from(["subtle", "strong"])}, optional={"prompt": prose}
+    ),
+    st.fixed_dictionaries({"video": clips}, optional={"prompt": prose}),
 )
 images = st.builds(
     lambda prompt, chosen, below: {
@@ -247,7 +272,16 @@ images = st.builds(
     choices,
     st.dictionaries(names, variants, max_size=3),
 )
-projects = st.dictionaries(names, images, min_size=1, max_size=4)
+alone = st.one_of(
+    st.fixed_dictionaries(
+        {"blend": st.lists(urls, min_size=2, max_size=4)}, optional={"aspect_ratio": ratios}
+    ),
+    st.fixed_dictionaries({"describe": urls}, optional={"silence": st.just(["expiring-url"])}),
+    st.fixed_dictionaries(
+        {"video": st.builds(lambda clip, url: clip | {"source": url}, clips, urls), "prompt": prose}
+    ),
+)
+projects = st.dictionaries(names, images | alone, min_size=1, max_size=4)
 
 
 def keys_of(resources: list[Resource]) -> dict[str, object]:
@@ -338,11 +372,14 @@ def test_defaults_mean_what_the_entries_would(
 ) -> None:
     """Moving a common setting into `defaults` buys nothing anew."""
     common = {field: value for field, value, _ in chosen}
-    spelt_out = {name: common | image for name, image in project.items()}
+    spelt_out = {
+        name: common | image if "prompt" in image and "video" not in image else image
+        for name, image in project.items()
+    }
     without = {"defaults": common, "images": project}
 
     by_hand = outcome({"specs/a.yaml": written({"images": spelt_out})})
     by_default = outcome({"specs/a.yaml": written(without)})
 
-    roots = [address for address in keys_of(by_hand) if "." not in address]
+    roots = [one.address for one in by_hand if one.operation is Operation.IMAGINE]
     assert [keys_of(by_hand)[one] for one in roots] == [keys_of(by_default)[one] for one in roots]

@@ -18,7 +18,9 @@ BROKEN = Path(__file__).parent / "broken"
 
 GOOD = """\
 # yaml-language-server: $schema=...
-defaults: {provider: apixo, version: "7", speed: fast, aspect_ratio: "16:9", negative: [text]}
+defaults:
+  {provider: apixo, version: "7", speed: fast, aspect_ratio: "16:9", negative: [text],
+   silence: [video-batch]}
 images:
   library:
     prompt: a quiet library inside a glass greenhouse, soft morning light
@@ -58,11 +60,33 @@ images:
       canvas: {width: 1456, height: 1024}
       position: {x: -200, y: 0, width: 1024, height: 1024}
     prompt: a lighthouse
+  mixed: {blend: [https://example.com/a.jpg, {path: refs/a.jpg}], aspect_ratio: "2:1"}
+  told: {describe: refs/a.jpg, speed: fast, silence: [expiring-url]}
+  tide:
+    video: {source: {path: refs/a.jpg}, end: refs/scene.jpg, resolution: 720, batch: 4}
+    prompt: the tide comes in
+    pick: 4
+  words: {from: library, describe: true}
+  waves: {from: library, video: {auto: true, motion: low, resolution: "480"}}
+  styled:
+    prompt: x
+    style: cute
+    depth_refs: [refs/a.jpg]
+    depth_weight: 50
+    extra: --p m1
+    variants:
+      one: {single: true, of: 3, variants: {two: {zoom: 1.5x}, three: {pan: up}}}
+      door: {inpaint: {mask: refs/a.jpg}, prompt: a door}
+      storm: {remix: strong}
+      clips: {matrix: {n: [1, 2]}, video: {batch: "${n}"}}
   numbers: {prompt: x, version: 7, quality: .5, seed: 5, image_weight: 1}
   empty: {prompt: "y", variants: {}}
 """
 
 SEEN_BY_EDITORS = [
+    "blend-parent",
+    "blend-pictures",
+    "describe-source",
     "defaults-wrong",
     "document-is-list",
     "document-unknown-section",
@@ -82,15 +106,20 @@ SEEN_BY_EDITORS = [
     "field-version",
     "from-in-variant",
     "images-is-list",
+    "inpaint-mask",
     "matrix-shape",
     "of-on-reroll",
     "of-without-parent",
+    "operation-choices",
     "operation-kind",
     "operation-none",
     "operation-two",
     "operation-without-parent",
     "operation-wrong-field",
+    "silence-wrong",
     "variants-is-list",
+    "video-source",
+    "video-values",
 ]
 
 
@@ -107,7 +136,8 @@ def test_the_schemas_are_schemas() -> None:
 
 def test_the_schema_accepts_what_the_loader_accepts(project_of: ProjectOf) -> None:
     """A file with every construct of the language."""
-    root = project_of({"specs/a.yaml": GOOD})
+    picture = b"\xff\xd8\xff"
+    root = project_of({"specs/a.yaml": GOOD, "refs/a.jpg": picture, "refs/scene.jpg": picture})
     load_specs(root, load_config(root), cache=None)
 
     assert errors(spec_schema(), GOOD) == []
@@ -128,7 +158,7 @@ def config_examples() -> Iterator[tuple[str, str]]:
 def test_the_config_schema_refuses(name: str, text: str) -> None:
     """Shapes, words and ranges; what depends on several keys is the loader's."""
     several_keys = {"config-default-provider", "config-unknown-provider", "config-no-key"}
-    several_keys |= {"config-speed-without-sandbox"}
+    several_keys |= {"config-speed-without-sandbox", "config-publish-place"}
     found = errors(config_schema(), text)
 
     assert bool(found) == (name not in several_keys) or name == "config-unknown-provider"
@@ -147,10 +177,17 @@ providers:
     concurrent: 10
     poll: {first: 20, interval: 4}
   toy: {type: apixo, base_url: "sandbox:", speed: 20}
+  other:
+    type: apimart
+    base_url: "sandbox:"
+    mask_repaints: transparent
+    quota_per_usd: 500000
 assets: assets
 budget: {per_apply: 5.00, per_month: 200}
 prices: {apixo: {imagine.fast: 0.20, enhance: 0.25}}
 defaults: {speed: fast}
+publish: {bucket: "s3://pictures/refs", base_url: https://pictures.example.com/refs}
+silence: [video-batch]
 """
     load_config(project_of({"reconciler.yaml": text}))
 

@@ -32,6 +32,12 @@ images:
       cut:
         edit: {mask: [{width: 9, height: 9, points: [[0, 0], [1, 0], [1, 1]]}]}
         prompt: a dog
+      door: {inpaint: {mask: https://e.com/m.png}, prompt: a door}
+      clip: {video: {end: https://e.com/e.jpg, batch: 2}}
+      words: {describe: true}
+  mixed: {blend: [https://e.com/1.jpg, {url: https://e.com/2.jpg}]}
+  told: {describe: https://e.com/1.jpg}
+  tide: {video: {source: {url: https://e.com/1.jpg}, resolution: 720}, prompt: waves}
   dog:
     matrix: {r: ["1:1"], flags: ["--s 5"], weight: [2]}
     prompt: a dog ${flags}
@@ -42,6 +48,8 @@ images:
 CAT: KeyPath = ("images", "cat")
 CUT: KeyPath = (*CAT, "variants", "cut")
 DOG: KeyPath = ("images", "dog")
+MIXED: KeyPath = ("images", "mixed")
+VARIANTS: KeyPath = (*CAT, "variants")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,21 @@ DOG: KeyPath = ("images", "dog")
         ("cat.big", ("provider",), (*CAT, "provider")),
         ("cat.cut", ("mask", 0, "points"), (*CUT, "edit", "mask", 0, "points")),
         ("cat.cut", ("speed",), ("defaults", "speed")),
+        ("cat.door", ("mask",), (*VARIANTS, "door", "inpaint", "mask")),
+        ("cat.door", ("inpaint", "mask"), (*VARIANTS, "door", "inpaint", "mask")),
+        ("cat.door", ("prompt",), (*VARIANTS, "door", "prompt")),
+        ("cat.clip", ("batch",), (*VARIANTS, "clip", "video", "batch")),
+        ("cat.clip", ("video", "batch"), (*VARIANTS, "clip", "video", "batch")),
+        ("cat.clip", ("end", "location"), (*VARIANTS, "clip", "video", "end")),
+        ("cat.words", ("speed",), ("defaults", "speed")),
+        ("cat.words", ("describe",), (*VARIANTS, "words", "describe")),
+        ("mixed", ("pictures", 1), (*MIXED, "blend", 1)),
+        ("mixed", ("pictures", 0, "location"), (*MIXED, "blend", 0)),
+        ("mixed", ("blend", 1), (*MIXED, "blend", 1)),
+        ("mixed", ("speed",), ("defaults", "speed")),
+        ("told", ("source",), ("images", "told", "describe")),
+        ("tide", ("source",), ("images", "tide", "video", "source")),
+        ("tide", ("resolution",), ("images", "tide", "video", "resolution")),
         ("dog[r=1:1,flags=--s 5,weight=2]", ("aspect_ratio",), (*DOG, "aspect_ratio")),
         ("dog[r=1:1,flags=--s 5,weight=2]", ("stylize",), (*DOG, "prompt")),
         ("dog[r=1:1,flags=--s 5,weight=2]", ("image_refs", 0, "weight"),
@@ -98,6 +121,9 @@ def test_values_in_the_configuration(project_of: ProjectOf, address: str, field:
         ("cat.big", ("speed",), (*CAT, "variants", "big")),
         ("cat.cut", ("source",), (*CUT, "edit")),
         ("cat.cut", ("tile",), CUT),
+        ("cat.clip", ("motion",), (*VARIANTS, "clip", "video")),
+        ("cat.clip", ("speed",), (*VARIANTS, "clip")),
+        ("mixed", ("aspect_ratio",), MIXED),
     ],
 )
 def test_values_that_nobody_wrote(
@@ -107,7 +133,7 @@ def test_values_that_nobody_wrote(
     place = find(project_of, address, field)
 
     assert place.path == path
-    assert place.on_key == (path[-1] != "edit")
+    assert place.on_key == (path[-1] not in ("edit", "video"))
 
 
 def test_a_place_becomes_a_diagnostic(project_of: ProjectOf) -> None:

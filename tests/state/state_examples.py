@@ -33,10 +33,13 @@ from reconciler.purchase import (
     LinksGone,
     NotSent,
     ParentUse,
+    Paused,
     Phase,
     PictureStored,
     Purchase,
     Refused,
+    Report,
+    Resumed,
     Sending,
     StoredPicture,
     TaskFailed,
@@ -91,8 +94,8 @@ pictures = st.builds(
     StoredPicture,
     digest=_texts.map(Digest),
     media_type=st.sampled_from(["image/png", "image/webp"]),
-    width=st.integers(1, 9999),
-    height=st.integers(1, 9999),
+    width=st.none() | st.integers(1, 9999),
+    height=st.none() | st.integers(1, 9999),
     byte_count=st.integers(0, 2**40),
 )
 failures = st.builds(
@@ -118,11 +121,14 @@ _tasks = st.text(max_size=3).map(TaskId)
 _accepted = st.builds(Accepted, _tasks)
 _lost = st.builds(AnswerLost, st.text(max_size=3))
 _attached = st.builds(Attached, _tasks)
-_delivered = st.builds(Delivered, urls, st.just(NOW), st.none() | follow_ups, st.none() | amounts)
+reports = st.builds(Report, *[st.none() | _surrogates] * 4)
+_delivered = st.builds(
+    Delivered, urls, st.just(NOW), st.none() | follow_ups, st.none() | amounts, reports
+)
 _failed = st.builds(TaskFailed, failures, st.none() | amounts)
 _stored = st.builds(PictureStored, st.integers(1, 4).map(CandidateNumber), stored)
 events: st.SearchStrategy[Event] = st.one_of(
-    st.sampled_from((Sending(), Abandoned(), Withdrawn(), LinksGone())),
+    st.sampled_from((Sending(), Abandoned(), Withdrawn(), LinksGone(), Paused(), Resumed())),
     st.builds(NotSent, st.text(max_size=3)),
     st.builds(Refused, failures),
     *(_accepted, _lost, _attached, _delivered, _failed, _stored),
@@ -132,7 +138,8 @@ events: st.SearchStrategy[Event] = st.one_of(
 onwards: Mapping[Phase, st.SearchStrategy[Event]] = {
     Phase.INTENDED: st.just(Sending()),
     Phase.SUBMITTING: st.one_of(_accepted, _lost),
-    Phase.SUBMITTED: st.one_of(_delivered, _failed),
+    Phase.SUBMITTED: st.one_of(_delivered, _failed, st.just(Paused())),
+    Phase.MODAL: st.one_of(_delivered, _failed, st.just(Resumed())),
     Phase.SUCCEEDED: _delivered,
     Phase.STORED: _delivered,
     Phase.IN_DOUBT: st.one_of(_attached, st.just(Abandoned())),
@@ -167,4 +174,5 @@ purchases = st.builds(
     follow_ups=st.none() | follow_ups,
     charged=st.none() | amounts,
     fruitless_before=st.integers(0, 10**6),
+    report=reports,
 )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from reconciler.ids import TaskId
 from reconciler.money import MicroUsd
 from reconciler.providers.apixo import prices, rules, wire
+from reconciler.providers.apixo.abilities import ABILITIES
 from reconciler.providers.protocol import (
     Attachment,
     Cadence,
@@ -19,7 +20,7 @@ from reconciler.providers.protocol import (
     Uploaded,
 )
 from reconciler.purchase import Accepted, AnswerLost, Refused
-from reconciler.spec.request import Edit, Imagine, Operation, Request, Reroll, Speed
+from reconciler.spec.request import Edit, Imagine, Request, Reroll, Single, Speed
 
 
 class Apixo:
@@ -27,11 +28,11 @@ class Apixo:
 
     can = Capabilities(
         link_lifetime=timedelta(hours=24),  # section 14, the cautious reading
-        by_link=frozenset({Operation.EDIT}),  # section 4: it takes a URL, not a task id
         refunds_failures=False,  # section 13: undocumented
         requests_per_minute=10,  # section 12, the Free plan
         concurrent=3,
         prices=prices.TABLE,
+        operations=ABILITIES,
         sandbox_path="/api/v1",
     )
     name = "APIXO"
@@ -54,7 +55,7 @@ class Apixo:
         So is a reroll whose source is not known any more.
         """
         match request:
-            case Reroll() if lineage:
+            case Reroll() | Single() if lineage:
                 return self.cadence(lineage[0], lineage[1:])
             case Imagine(speed=Speed.TURBO):
                 return Cadence(first=20, interval=(3, 5), usual=(15, 25))
@@ -70,6 +71,10 @@ class Apixo:
     ) -> Request | None:
         """Return None: every follow-up starts from the parent's task (section 4)."""
         return None
+
+    def starts_from_picture(self, request: Request, lineage: Lineage) -> bool:
+        """Whether it is an edit of a parent's candidate: that takes a URL (section 4)."""
+        return isinstance(request, Edit) and bool(lineage)
 
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy one task (sections 2 and 4)."""

@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.policy import FailureKind
-from reconciler.providers.protocol import HttpAnswer, quoted
+from reconciler.providers.protocol import quoted
 from reconciler.purchase import Failure
 
 _REWRITE = "change the prompt (or the reference pictures); the same request would be refused again"
@@ -81,13 +81,3 @@ def refusal(status: int, message: str, data: Any, *, is_follow_up: bool) -> Fail
     if status == 404 and is_follow_up:
         kind, advice = _PARENT_GONE
     return Failure(kind, str(status), words, advice)
-
-
-def not_the_api(answer: HttpAnswer) -> Failure:
-    """Return the failure for an answer that is not APIXO's envelope."""
-    return Failure(
-        FailureKind.NOT_PERMITTED,
-        str(answer.status),
-        f"not an answer of APIXO's API: {answer.excerpt()}",
-        "check `base_url` in reconciler.yaml",
-    )

@@ -10,6 +10,7 @@ from reconciler.spec.request import (
     Operation,
     Request,
     Reroll,
+    Single,
     Strength,
     Upscale,
     Upscaler,
@@ -26,18 +27,6 @@ OPERATIONS: MappingProxyType[str, Operation] = MappingProxyType(
     }
 )
 """The follow-ups that `supported_actions` can name."""
-
-FOLLOW_UPS: MappingProxyType[str, frozenset[Operation]] = MappingProxyType(
-    {
-        "text-to-image": frozenset(OPERATIONS.values()),
-        "image-to-image": frozenset(OPERATIONS.values()),
-        "reroll": frozenset(OPERATIONS.values()),
-        "image-edit": frozenset({Operation.EDIT, Operation.UPSCALE}),
-        "vary": frozenset({Operation.REROLL, Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
-        "upscale": frozenset({Operation.VARY, Operation.EDIT}),
-        "enhance": frozenset({Operation.VARY, Operation.UPSCALE, Operation.EDIT}),
-    }
-)
 
 # Section 7: APIXO numbers them; the names come from sister pages with the same upstream.
 VARY_TYPES: MappingProxyType[Strength, int] = MappingProxyType(
@@ -74,11 +63,14 @@ def mode_of(request: Request) -> str:
 
 
 def is_draft(lineage: Lineage) -> bool:
-    """Whether the first of these tasks made a draft: an image that asks for one, or its reroll."""
+    """Whether the first of these tasks made a draft: an image that asks for one, or its reroll.
+
+    A candidate that was cut out here is still a draft's candidate.
+    """
     match lineage[0]:
         case Imagine(draft=draft):
             return draft
-        case Reroll():
+        case Reroll() | Single():
             return is_draft(lineage[1:])
         case _:
             return False

@@ -5,7 +5,17 @@ from types import MappingProxyType
 
 from reconciler.money import usd
 from reconciler.providers.protocol import Lineage, PriceTable
-from reconciler.spec.request import Edit, Enhance, Imagine, Request, Reroll, Speed, Upscale, Vary
+from reconciler.spec.request import (
+    Edit,
+    Enhance,
+    Imagine,
+    Request,
+    Reroll,
+    Speed,
+    Upscale,
+    Vary,
+    is_local,
+)
 
 TABLE = PriceTable(
     source="APIXO's Midjourney model page, billing section",
@@ -31,7 +41,7 @@ TABLE = PriceTable(
 
 
 def key(request: Request, lineage: Lineage) -> str:
-    """Return the billing row. A reroll is billed as its source."""
+    """Return the billing row. A reroll is billed as its source, past what was cut out here."""
     match request:
         case Imagine(draft=True):
             return "imagine.draft"
@@ -48,7 +58,8 @@ def key(request: Request, lineage: Lineage) -> str:
         case Enhance():
             return "enhance"
         case Reroll():
-            return key(lineage[0], lineage[1:])
+            tasks = tuple(one for one in lineage if not is_local(one))
+            return key(tasks[0], tasks[1:])
         case _:
             return "none"  # no such thing is sold here, and rules.py says so
 

@@ -1,11 +1,21 @@
 """APIXO's protocol: submit bodies, answers, statuses (sections 1 to 4, 10, 11)."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from reconciler.ids import CandidateNumber, TaskId
-from reconciler.money import MicroUsd, usd
+from reconciler.money import MicroUsd
+from reconciler.providers.answers import (
+    REQUEST_TIMEOUT,
+    SAYS_IT_FAILED,
+    dollars,
+    foreign,
+    limited,
+    maybe_accepted,
+    moment,
+    named_task,
+    usable_task_id,
+)
 from reconciler.providers.apixo import failures
 from reconciler.providers.apixo.modes import OPERATIONS, UPSCALE_TYPES, VARY_TYPES, mode_of
 from reconciler.providers.protocol import (
@@ -36,14 +46,7 @@ from reconciler.spec.request import (
 )
 
 MODEL = "midjourney"
-# The page calls these two retryable, and they say that the server itself gave up. A gateway's 502
-# or 504 only says that somebody behind it did not answer: that task may exist, and be paid.
-_NOTHING_ACCEPTED = (500, 503)
-_REQUEST_TIMEOUT = 408
-"""The one 4xx that is a lost answer too: somebody gave up waiting. APIXO's pages never name it."""
-_NEVER_PASSED_ON = frozenset({301, 302, 307, 308, *range(400, 408), 413, 414, 415, 431})
-"""What a proxy or a wrong address answers before anything reaches an API."""
-_NAMED_TASK = re.compile(r'"task_?id"\s*:\s*("[^"]+"|[0-9]+)', re.IGNORECASE)
+NAME = "APIXO"
 _KINDS = {
     Operation.VARY: {number: kind.value for kind, number in VARY_TYPES.items()},
     Operation.UPSCALE: {number: kind.value for kind, number in UPSCALE_TYPES.items()},
@@ -55,7 +58,7 @@ def submit(order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]
     body = {"request_type": "async", "input": wire_input(order)}
     answer = yield HttpCall("POST", f"generateTask/{MODEL}", body=body)
     verdict = _submission(answer, is_follow_up=order.parent is not None)
-    named = _named_task(answer.body, order.parent)
+    named = named_task(answer.body, order.parent.task_id if order.parent else None)
     if named is None or isinstance(verdict, Accepted):
         return verdict
     if isinstance(verdict, AnswerLost) and named in verdict.detail:
@@ -70,9 +73,9 @@ def wire_input(order: Order) -> JsonObject:
     content: JsonObject = {"mode": mode_of(order.request)}
     match order.request:
         case Imagine():
-            content |= _imagine(order.request)
+            content |= _imagine(order.request, order)
         case Edit():
-            content |= _edit(order.request, order.parent)
+            content |= _edit(order.request, order)
         case Vary(vary=strength, prompt=prompt):
             content |= _start(order.parent) | {
                 "type": VARY_TYPES[strength],
@@ -99,7 +102,7 @@ def _start(parent: ParentTask | None) -> JsonObject:
     return {"taskId": known.task_id, "imageIndex": known.candidate - 1}
 
 
-def _imagine(request: Imagine) -> JsonObject:
+def _imagine(request: Imagine, order: Order) -> JsonObject:
     return {
         "prompt": request.prompt,
         "version": request.version,
@@ -110,29 +113,29 @@ def _imagine(request: Imagine) -> JsonObject:
         "variety": request.chaos,
         "weirdness": request.weird,
         "negative_prompt": request.negative,
-        "image_urls": [one.location for one in request.image_refs] or None,
+        "image_urls": [order.link(one) for one in request.image_refs] or None,
         "iw": request.image_weight,
-        "sref_urls": _weighted(request.style_refs),
+        "sref_urls": _weighted(request.style_refs, order),
         "sw": request.style_weight,
         "sv": request.style_version,
-        "cref_urls": _plain(request.character_refs),
-        "oref_urls": _plain(request.omni_refs),
+        "cref_urls": _plain(request.character_refs, order),
+        "oref_urls": _plain(request.omni_refs, order),
     }
 
 
-def _weighted(references: tuple[Reference, ...]) -> list[JsonObject] | None:
+def _weighted(references: tuple[Reference, ...], order: Order) -> list[JsonObject] | None:
     """A weight of 1 is Midjourney's own default, and the documented samples always carry one."""
-    return [{"url": one.location, "weight": one.weight} for one in references] or None
+    return [{"url": order.link(one), "weight": one.weight} for one in references] or None
 
 
-def _plain(references: tuple[Reference, ...]) -> list[JsonObject] | None:
+def _plain(references: tuple[Reference, ...], order: Order) -> list[JsonObject] | None:
     """The item's shape is undocumented; their sibling `sref_urls` takes objects (section 5)."""
-    return [{"url": one.location} for one in references] or None
+    return [{"url": order.link(one)} for one in references] or None
 
 
-def _edit(request: Edit, parent: ParentTask | None) -> JsonObject:
+def _edit(request: Edit, order: Order) -> JsonObject:
     """A parent's picture is named by its link: task id plus index is undocumented (section 4)."""
-    source = request.source.location if request.source else _known(parent).url
+    source = order.link(request.source) if request.source else _known(order.parent).url
     content: JsonObject = {
         "prompt": request.prompt,
         "image_urls": [source],
@@ -179,50 +182,25 @@ def _submission(
     """Sort a submit answer by one question: is it proven that nothing was accepted?"""
     envelope = _envelope(answer)
     if envelope is None:
-        return _foreign_answer(answer)
+        return foreign(answer, NAME)
     status, message = _status(answer, envelope), quoted(envelope.get("message"))
     if status == 200:
         task_id = _task_id(envelope)
         lost = f"accepted, but without a task id: {answer.excerpt()}"
         return Accepted(task_id) if task_id else AnswerLost(lost)
     if status == 429:
-        return _limited(answer)
-    if status in _NOTHING_ACCEPTED:
+        return limited(answer)
+    if status in SAYS_IT_FAILED:
         return TryAgain(f"{status} {message}", answer.retry_after)
-    if 400 <= status < 500 and status != _REQUEST_TIMEOUT:
+    if 400 <= status < 500 and status != REQUEST_TIMEOUT:
         words = failures.refusal(status, message, envelope.get("data"), is_follow_up=is_follow_up)
         return Refused(words)
-    return AnswerLost(f"{status} {message}: a task may have been accepted behind it")
+    return maybe_accepted(f"{status} {message}")
 
 
 def _task_id(envelope: JsonObject) -> TaskId | None:
     data = envelope.get("data")
-    task_id = data.get("taskId") if isinstance(data, dict) else None
-    if isinstance(task_id, str) and task_id and task_id.isprintable():
-        return TaskId(task_id)
-    return None
-
-
-def _named_task(body: bytes, parent: ParentTask | None) -> str | None:
-    """Return a task id that an answer names, however it spells that; the parent's is no news."""
-    for found in _NAMED_TASK.finditer(body.decode("utf-8", "replace")):
-        named = quoted(found[1].strip('"'))
-        if named and (parent is None or named != parent.task_id):
-            return named
-    return None
-
-
-def _limited(answer: HttpAnswer) -> TryAgain:
-    return TryAgain("rate or concurrency limit (429)", answer.retry_after, is_limit=True)
-
-
-def _foreign_answer(answer: HttpAnswer) -> Refused | AnswerLost | TryAgain:
-    """Not APIXO's envelope: somebody in between answered, or `base_url` is wrong."""
-    if answer.status == 429:
-        return _limited(answer)
-    if answer.status in _NEVER_PASSED_ON:
-        return Refused(failures.not_the_api(answer))
-    return AnswerLost(f"{answer.status}, and not APIXO's own answer: {answer.excerpt()}")
+    return usable_task_id(data.get("taskId")) if isinstance(data, dict) else None
 
 
 def poll(task_id: TaskId) -> Exchange[TaskState]:
@@ -270,10 +248,7 @@ def _finished(data: JsonObject) -> Finished | TryAgain:
 
 
 def _moment(milliseconds: Any) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None
+    return moment(milliseconds, per_second=1000)
 
 
 def _follow_ups(data: JsonObject) -> tuple[FollowUp, ...] | None:
@@ -312,9 +287,7 @@ def balance() -> Exchange[MicroUsd | TryAgain]:
     answer = yield HttpCall("GET", "apikeys/current-balance")
     envelope = _envelope(answer)
     data = envelope.get("data") if envelope and _status(answer, envelope) == 200 else None
-    if isinstance(data, int | float) and not isinstance(data, bool):
-        try:
-            return usd(round(data, 6))
-        except ValueError:
-            pass
-    return TryAgain(f"{answer.status}: {answer.excerpt()}", answer.retry_after)
+    amount = dollars(data)
+    if amount is None:
+        return TryAgain(f"{answer.status}: {answer.excerpt()}", answer.retry_after)
+    return amount

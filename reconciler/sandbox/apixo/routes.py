@@ -1,31 +1,18 @@
 """APIXO's three routes: they authorize, ask the pure parts, and answer with an envelope."""
 
-import asyncio
-import json
-from http import HTTPStatus
-from typing import NoReturn
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from reconciler.sandbox.answers import bent, instead, parsed
 from reconciler.sandbox.apixo.status import callback_of, status_of
 from reconciler.sandbox.apixo.submit import Glimpse, accept, glimpse, late
 from reconciler.sandbox.apixo.words import MODEL
 from reconciler.sandbox.callbacks import Courier
 from reconciler.sandbox.desk import Desk, origin_of
-from reconciler.sandbox.faults import (
-    Action,
-    Delay,
-    DropAfter,
-    DropBefore,
-    Garbage,
-    Place,
-    Status,
-    StatusAfter,
-)
-from reconciler.sandbox.jobs import Job, RefusalError
-from reconciler.sandbox.wire import Hangup, nonsense, proxy_page, retry_header
+from reconciler.sandbox.faults import Action, Place
+from reconciler.sandbox.jobs import Job, RefusalError, Vendor
+from reconciler.sandbox.wire import retry_header
 
 BASE_PATH = "/api/v1"
 
@@ -55,36 +42,36 @@ class ApixoApi:
 
     async def submit(self, request: Request) -> Response:
         """Accept and charge a task. Source: APIXO facts, section 2."""
-        self._desk.visits.count(Place.SUBMIT)
-        body = _parsed(await request.body())
+        self._desk.visits.count(Place.SUBMIT, Vendor.APIXO)
+        body = parsed(await request.body())
         seen = glimpse(body)
-        fault = self._desk.strike(Place.SUBMIT, seen.mode, self._prompt(seen))
-        if (broken := _instead(fault)) is not None:
+        fault = self._desk.strike(Place.SUBMIT, Vendor.APIXO, seen.mode, self._prompt(seen))
+        if (broken := instead(fault, _refuse)) is not None:
             return broken
         try:
             answer = self._accept(request, body, fault)
         except RefusalError as refusal:
             return envelope(refusal.status, refusal.message)
-        return await _bent(answer, fault)
+        return await bent(answer, fault, _refuse)
 
     async def status(self, request: Request) -> Response:
         """Tell about a task. Source: APIXO facts, section 3."""
-        self._desk.visits.count(Place.STATUS)
+        self._desk.visits.count(Place.STATUS, Vendor.APIXO)
         task_id = request.query_params.get("taskId", "")
-        fault = self._desk.strike_task(Place.STATUS, self._desk.tasks.find(task_id))
-        if (broken := _instead(fault)) is not None:
+        fault = self._desk.strike_task(Place.STATUS, Vendor.APIXO, self._desk.tasks.find(task_id))
+        if (broken := instead(fault, _refuse)) is not None:
             return broken
         try:
             answer = self._status(request, task_id)
         except RefusalError as refusal:
             answer = envelope(refusal.status, refusal.message)
-        return await _bent(answer, fault)
+        return await bent(answer, fault, _refuse)
 
     async def balance(self, request: Request) -> Response:
         """Answer what the key has left, as a number in USD. Source: APIXO facts, section 11."""
-        self._desk.visits.count(Place.BALANCE)
-        fault = self._desk.strike(Place.BALANCE, None, None)
-        if (broken := _instead(fault)) is not None:
+        self._desk.visits.count(Place.BALANCE, Vendor.APIXO)
+        fault = self._desk.strike(Place.BALANCE, Vendor.APIXO)
+        if (broken := instead(fault, _refuse)) is not None:
             return broken
         try:
             account = self._desk.account(request)
@@ -92,7 +79,7 @@ class ApixoApi:
             left = self._desk.ledger.balance(account, self._desk.now)
         except RefusalError as refusal:
             return envelope(refusal.status, refusal.message)
-        return await _bent(envelope(200, "success", left / 1_000_000), fault)
+        return await bent(envelope(200, "success", left / 1_000_000), fault, _refuse)
 
     def _accept(self, request: Request, body: object, fault: Action | None) -> Response:
         account = self._desk.account(request)
@@ -130,54 +117,10 @@ class ApixoApi:
         return None if parent is None else parent.prompt
 
 
-def _parsed(body: bytes) -> object:
-    """Return the JSON of a body, or None where it is none: null is refused like anything unusable.
-
-    What is no Unicode (lone surrogates) or no JSON (NaN) could not be stored, and counts as none.
-    """
-    try:
-        value: object = json.loads(body, parse_constant=_no_json)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    return value
-
-
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
 def _check_model(request: Request) -> None:
     if request.path_params["model"] != MODEL:
         raise RefusalError(404, f"Model not found: {request.path_params['model']}")
 
 
-def _instead(fault: Action | None) -> Response | None:
-    """Return the answer of a fault that strikes before any work is done."""
-    match fault:
-        case Status(status, retry_after, html):
-            return _error(status, retry_after, html=html)
-        case DropBefore():
-            return Hangup()
-    return None
-
-
-async def _bent(answer: Response, fault: Action | None) -> Response:
-    """Return the answer after work was done, as the fault wants it."""
-    match fault:
-        case DropAfter():
-            return Hangup()
-        case StatusAfter(status, retry_after, html):
-            return _error(status, retry_after, html=html)
-        case Garbage(is_json):
-            return nonsense(is_json=is_json)
-        case Delay(seconds):
-            await asyncio.sleep(seconds)
-    return answer
-
-
-def _error(status: int, retry_after: float | None, *, html: bool) -> Response:
-    if html:
-        return proxy_page(status, retry_after)
-    known = {one.value: one.phrase for one in HTTPStatus}
-    return envelope(status, known.get(status, "Error"), retry_after=retry_after)
+def _refuse(status: int, message: str, retry_after: float | None) -> Response:
+    return envelope(status, message, retry_after=retry_after)

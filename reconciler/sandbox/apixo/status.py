@@ -16,7 +16,7 @@ def status_of(task: Task, now: float, base: str) -> dict[str, object]:
     phase = task.phase(now)
     answer: dict[str, object] = {
         "taskId": task.task_id,
-        "state": phase.value,
+        "state": (Phase.PENDING if phase is Phase.UNCONFIRMED else phase).value,
         "createTime": _milliseconds(task.created),
     }
     if phase is Phase.SUCCESS:

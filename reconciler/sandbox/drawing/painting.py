@@ -18,6 +18,8 @@ Polygon = tuple[Point, ...]
 _KEPT_PATCHES = 3
 """Every patch costs one more drawing; older ones melt into the picture."""
 
+_KEPT_FRAMES = 4
+
 
 class Treatment(StrEnum):
     """How the candidates of a task come from its base painting."""
@@ -27,14 +29,30 @@ class Treatment(StrEnum):
     STRONG = "strong"
     SAME = "same"
     PATCH = "patch"
+    FRAME = "frame"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A region in other colours; no areas means the whole picture."""
+    """A region in other colours; neither areas nor a mask means the whole picture.
+
+    `mask` is a PNG in base64, white where it is repainted; it is stretched to the picture. `title`
+    are the words that colour the region; empty: the picture's own.
+    """
 
     colours: int
     areas: tuple[Polygon, ...] = ()
+    mask: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a picture lies inside a larger one, in fractions of that; the seed draws the rest."""
+
+    box: tuple[float, float, float, float]
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +61,8 @@ class Painting:
 
     `motif` is the text that chose the subject, `title` what is written on the picture. `number` is
     the candidate's, from 1. `shifts` are seeds of small changes, applied one after the other.
+    `photo` names a file that is drawn instead of a motif. `frames` surround the picture, the
+    innermost first. `others` are blended into it; theirs are not.
     """
 
     title: str
@@ -56,16 +76,30 @@ class Painting:
     sketch: bool = False
     scale: int = 1
     number: int = 1
+    photo: str = ""
+    frames: tuple[Frame, ...] = ()
+    others: "tuple[Painting, ...]" = ()
+
+    def photos(self) -> set[str]:
+        """Return the names of the files that its drawing needs."""
+        return {one.photo for one in (self, *self.others) if one.photo}
 
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """What one task is to draw: a base, a treatment, and the task's own seed."""
+    """What one task is to draw: a base, a treatment, and the task's own seed.
+
+    `areas`, `mask` and `words` are of a patch. `box` is where the base lies in an outpainted
+    picture.
+    """
 
     base: Painting
     treatment: Treatment
     areas: tuple[Polygon, ...] = ()
     seed: int = 0
+    mask: str = ""
+    words: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def candidate(self, number: int) -> Painting:
         """Return the painting of candidate `number` (from 1). Same commission, same painting."""
@@ -73,14 +107,19 @@ class Commission:
         roll = seed_of(self.seed, number)
         match self.treatment:
             case Treatment.FRESH | Treatment.STRONG:
-                return replace(own, composition=roll, shifts=(), patches=())
+                return replace(own, composition=roll, shifts=(), patches=(), frames=())
             case Treatment.SUBTLE:
                 return replace(own, shifts=(*own.shifts, roll))
             case Treatment.SAME:
                 return own
+            case Treatment.CUT:
+                return self.base
             case Treatment.PATCH:
-                patches = (*own.patches, Patch(roll, self.areas))[-_KEPT_PATCHES:]
-                return replace(own, patches=patches)
+                patch = Patch(roll, self.areas, self.mask, self.words)
+                return replace(own, patches=(*own.patches, patch)[-_KEPT_PATCHES:])
+            case Treatment.FRAME:
+                frames = (*own.frames, Frame(self.box, roll))[-_KEPT_FRAMES:]
+                return replace(own, frames=frames)
 
     def to_json(self) -> str:
         """Return the commission as canonical JSON text; `commission_from_json` reads it back."""
@@ -95,6 +134,9 @@ def commission_from_json(text: str) -> Commission:
         treatment=Treatment(content["treatment"]),
         areas=_areas(content["areas"]),
         seed=content["seed"],
+        mask=content["mask"],
+        words=content["words"],
+        box=_box(content["box"]),
     )
 
 
@@ -105,13 +147,23 @@ def seed_of(*parts: object) -> int:
 
 
 def _painting(content: Mapping[str, Any]) -> Painting:
-    patches = tuple(Patch(one["colours"], _areas(one["areas"])) for one in content["patches"])
+    patches = tuple(
+        Patch(one["colours"], _areas(one["areas"]), one["mask"], one["title"])
+        for one in content["patches"]
+    )
     lists = {
+        "frames": tuple(Frame(_box(one["box"]), one["seed"]) for one in content["frames"]),
+        "others": tuple(_painting(one) for one in content["others"]),
         "ratio": tuple(content["ratio"]),
         "shifts": tuple(content["shifts"]),
         "patches": patches,
     }
     return Painting(**{**content, **lists})
+
+
+def _box(content: Any) -> tuple[float, float, float, float]:
+    left, top, right, bottom = content
+    return left, top, right, bottom
 
 
 def _areas(content: Any) -> tuple[Polygon, ...]:

@@ -1,0 +1,1 @@
+"""APIMart's Midjourney protocol, as its documents tell it."""
