@@ -11,7 +11,7 @@ from reconciler.money import format_price, format_usd
 from reconciler.plan.offers import undelivered
 from reconciler.purchase import Phase, Purchase
 from reconciler.spec.request import Operation, Video, decode
-from reconciler.state.vitals import Course, stage_word
+from reconciler.state.vitals import Course
 from reconciler.vitals import is_parked
 
 LONG: Final = timedelta(minutes=5)
@@ -37,9 +37,9 @@ class Symptom(StrEnum):
     HIGH_BILL = "high_bill"
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """Return its name for people."""
-        return _TITLES[self]
+        return _LABELS[self]
 
     @property
     def meaning(self) -> str:
@@ -47,7 +47,7 @@ class Symptom(StrEnum):
         return _MEANINGS[self]
 
 
-_TITLES: Final = {
+_LABELS: Final = {
     Symptom.LONG_SUBMITTED: "long SUBMITTED",
     Symptom.LONG_NOT_START: "long NOT_START",
     Symptom.LONG_UNDER_WAY: "long under way",
@@ -112,9 +112,9 @@ def _late(course: Course, now: datetime) -> Iterator[Case]:
 def _stage_words(stage: str | None) -> tuple[Symptom, str]:
     if stage is None:
         return Symptom.LONG_UNDER_WAY, "its stage was never seen: queued, running or unconfirmed"
-    if stage_word(stage) in _NOT_CONFIRMED:
+    if stage in _NOT_CONFIRMED:
         return Symptom.LONG_NOT_START, f"seen as {stage}"
-    if stage_word(stage) in _QUEUED:
+    if stage in _QUEUED:
         return Symptom.LONG_SUBMITTED, f"seen as {stage}"
     return Symptom.LONG_UNDER_WAY, f"seen as {stage}"
 

@@ -10,7 +10,7 @@ from reconciler.budgeting import Allowance, objection
 from reconciler.config import SANDBOX_ORIGIN
 from reconciler.errors import BudgetError, ConfigError
 from reconciler.ids import IntentId
-from reconciler.plan import publishing
+from reconciler.plan import local_pictures
 from reconciler.plan.actions import Action, Plan, Reason, Verb
 from reconciler.plan.decide import make_plan
 from reconciler.plan.owned import Owned, Shown
@@ -85,10 +85,10 @@ def _placed(project: Project, action: Action) -> Action:
     from reconciler.spec.diagnostics import locate
     from reconciler.spec.whence import whence
 
-    field = publishing.field_of_first(resource) or ()
+    field = local_pictures.field_of_first(resource) or ()
     problem = whence(project.root, project.config, resource, field).problem("")
     place = locate([problem], project.read)[0]
-    return replace(action, note=publishing.note(resource, f"{place.file}:{place.line}"))
+    return replace(action, note=local_pictures.note(resource, f"{place.file}:{place.line}"))
 
 
 def _only(plan: Plan, intent: IntentId) -> Plan:

@@ -13,7 +13,7 @@ from typing import Final
 from reconciler.ids import ProviderName
 from reconciler.policy import FailureKind
 from reconciler.purchase import Phase, Purchase
-from reconciler.state.vitals import Course, stage_word
+from reconciler.state.vitals import Course
 
 FEWEST: Final = 5
 """From fewer tasks than this no share and no mean is judged: one bad prompt is no outage."""
@@ -183,7 +183,7 @@ def completion(course: Course) -> timedelta | None:
 def queued(course: Course) -> timedelta | None:
     """Return how long a task stood in the provider's queue, if it was seen to leave it."""
     start = course.purchase.submitted_at
-    left = next((at for at, stage in course.stages if stage_word(stage) in _RUNNING), None)
+    left = next((at for at, stage in course.stages if stage in _RUNNING), None)
     return None if start is None or left is None else max(left - start, timedelta(0))
 
 

@@ -47,7 +47,7 @@ apixo, the last 60 min
 long SUBMITTED   none
 long NOT_START   none
 long under way   1: `reconcile apply` asks how it stands; asking is free
-  image8  10 min, seen as IN_PROGRESS  (task task_i8 at apimart)
+  image8  10 min, seen as in progress  (task task_i8 at apimart)
 waits in MODAL   1: its second step is missing: `reconcile apply` sends it
   image9  25 min, 5 min left: run `reconcile apply` now  (task task_i9 at apimart)
 empty `prompt`   nothing to do: a describe's text is then read from `description`
@@ -72,7 +72,7 @@ def in_trouble(past: Past) -> Past:
     past.succeeded(provider=APIXO)
     past.failed(FailureKind.MODERATED)
     running = past.accepted(NOW - 10 * MINUTE)
-    past.seen(running, "IN_PROGRESS", NOW - 10 * MINUTE + timedelta(seconds=20))
+    past.seen(running, "in progress", NOW - 10 * MINUTE + timedelta(seconds=20))
     past.happened(past.accepted(NOW - 25 * MINUTE), Paused(), NOW - 24 * MINUTE)
     return past
 

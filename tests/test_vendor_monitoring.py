@@ -120,9 +120,9 @@ def test_monitoring_queue_times(past: Past) -> None:
     for seconds in (10, 30):
         start = NOW - 5 * MINUTE
         one = past.accepted(start, waited=timedelta(seconds=seconds + 1))
-        past.seen(one, "SUBMITTED", start + timedelta(seconds=2))
-        past.seen(one, "IN_PROGRESS", start + timedelta(seconds=seconds))
-        past.seen(one, "IN_PROGRESS", start + timedelta(seconds=100))
+        past.seen(one, "submitted", start + timedelta(seconds=2))
+        past.seen(one, "in progress", start + timedelta(seconds=seconds))
+        past.seen(one, "in progress", start + timedelta(seconds=100))
     past.accepted(NOW - 5 * MINUTE, waited=timedelta(seconds=1))  # never seen to leave the queue
     queue, wait = past.measured(Metric.QUEUE), past.measured(Metric.WAIT)
     assert (queue.value, queue.sample, queue.mark) == (20.0, 2, None)

@@ -35,11 +35,11 @@ def the_case(past: Past) -> Case:
 def test_troubleshooting_long_submitted_is_queued_ask_later(past: Past) -> None:
     """A task seen as SUBMITTED for more than five minutes is queued; before, it is young."""
     young = past.accepted(NOW - 5 * MINUTE)
-    past.seen(young, "SUBMITTED", NOW - 4 * MINUTE)
+    past.seen(young, "submitted", NOW - 4 * MINUTE)
     assert past.health().cases == ()
     old = past.accepted(NOW - 12 * MINUTE)
-    past.seen(old, "NOT_START", NOW - 11 * MINUTE)
-    past.seen(old, "SUBMITTED", NOW - 10 * MINUTE)
+    past.seen(old, "not start", NOW - 11 * MINUTE)
+    past.seen(old, "submitted", NOW - 10 * MINUTE)
     case = the_case(past)
     assert (case.symptom, case.purchase.id) == (Symptom.LONG_SUBMITTED, old.id)
     assert (case.age_s, case.minutes_left) == (720, 18)
@@ -49,7 +49,7 @@ def test_troubleshooting_long_submitted_is_queued_ask_later(past: Past) -> None:
 def test_troubleshooting_long_not_start_will_refund(past: Past) -> None:
     """A task that was never confirmed times out and is refunded; nobody has to do anything."""
     one = past.accepted(NOW - 6 * MINUTE)
-    past.seen(one, "NOT_START", NOW - 5 * MINUTE)
+    past.seen(one, "not start", NOW - 5 * MINUTE)
     case = the_case(past)
     assert (case.symptom, case.minutes_left) == (Symptom.LONG_NOT_START, 24)
     assert "refunded by itself" in case.symptom.meaning

@@ -55,12 +55,12 @@ def _about_words(resource: Resource, prompt: str, surroundings: Surroundings) ->
 
 
 def _about_pictures(resource: Resource, surroundings: Surroundings) -> Iterator[Advice]:
-    paths = {one.digest: one.path for one in resource.files if one.digest}
+    paths = {one.digest: one.path for one in resource.files}
     for field, reference in _references(resource.request):
         if reference.is_url:
             yield from expiring_url(field, reference.location)
             continue
-        path = paths.get(reference.digest, reference.location)
+        path = paths.get(reference.digest) or reference.location
         size = surroundings.pictures.get(path)
         if size is not None:
             yield from oversized(field, path, size)

@@ -240,6 +240,9 @@ def _short(value: Any) -> str:
             return digest[:12]
         case {"code": str(code), "message": str(message)}:
             return f"{code}: {message}"
+        case dict():
+            told = (f"{name} {_short(one)}" for name, one in value.items() if one is not None)
+            return ", ".join(told) or "nothing"
         case list():
             return str(len(value))
         case str() if len(value) == _DIGEST_LENGTH and " " not in value:

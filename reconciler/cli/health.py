@@ -138,9 +138,9 @@ _ROUND: Final[Mapping[Metric, Callable[[float], str]]] = {
 def _symptom_lines(symptom: Symptom, found: tuple[Case, ...], paint: Paint) -> Iterator[str]:
     if not found:
         nothing = symptom.meaning if symptom is Symptom.EMPTY_PROMPT else "none"
-        yield f"{symptom.title:<15}  " + paint(nothing, Tone.FAINT)
+        yield f"{symptom.label:<15}  " + paint(nothing, Tone.FAINT)
         return
-    yield f"{symptom.title:<15}  " + paint(f"{len(found)}: {symptom.meaning}", Tone.PERSON)
+    yield f"{symptom.label:<15}  " + paint(f"{len(found)}: {symptom.meaning}", Tone.PERSON)
     for case in found:
         age = "" if case.age_s is None else f"{case.age_s // 60:.0f} min, "
         yield f"  {case.purchase.address}  {age}{case.words}" + paint(

@@ -141,6 +141,8 @@ def _stage_words(happening: Happening) -> str | None:
             return "submitting"
         case Kind.STAGE:
             return str(data["stage"])
+        case Kind.PROGRESS:
+            return f"{data['stage']} {data['percent']}%"
         case Kind.HELD_UP:
             return f"{data['detail']}; again in {data['seconds']} s"
         case Kind.SUCCEEDED:

@@ -173,11 +173,10 @@ class Job:
             raise Unfinished(Ending.IMPOSSIBLE, detail, f"nothing was sent for this one; {hint}")
         adapter, ours = self._has.channel.adapter, orders.own_picture(start, self._shop)
         above = orders.at_provider(self._has.lineage)
-        by_picture = adapter.starts_from_picture(self._has.request, above)
         offer = Offer(
             start.parent,
             start.candidate,
-            by_link=frozenset({resource.operation} if by_picture else ()),
+            by_picture=adapter.starts_from_picture(self._has.request, above),
             task_lifetime=adapter.can.task_lifetime,
             publishes=ours is not None and self._courier().delivers,
         )

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     HELD_UP = "held_up"
     SUBMITTED = "submitted"
     STAGE = "stage"
+    PROGRESS = "progress"
     SUCCEEDED = "succeeded"
     PICTURE_STORED = "picture_stored"
     SHOWN = "shown"

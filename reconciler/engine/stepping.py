@@ -52,12 +52,17 @@ class SecondStep:
         self._order = order
         self._tries = 0
         self._refusal: Failure | None = None
+        self._is_taken = False
 
     async def take(self, task_id: TaskId) -> TaskFailed | None:
         """Hear that the task waits, and send the step; return the task's end if it is refused.
 
-        Raises Unfinished when it cannot be sent, or when another try needs a person first.
+        What was accepted is not sent again, and no refusal of it believed: then it is the answer
+        about the task that is late. Raises Unfinished when it cannot be sent, or when another try
+        needs a person first.
         """
+        if self._is_taken:
+            return None
         if self._refusal is not None:
             return self._channel.refunded(TaskFailed(self._refusal))
         if self._tracked.purchase.phase is not Phase.MODAL:
@@ -89,7 +94,7 @@ class SecondStep:
     ) -> None:
         match verdict:
             case Accepted(named) if named == task_id:
-                self.pause = 0.0
+                self.pause, self._is_taken = 0.0, True
                 self._tracked.record(Resumed())
             case Accepted(named):
                 self._held_up(f"answered with another task's id, {named}")

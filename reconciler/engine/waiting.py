@@ -22,7 +22,7 @@ from reconciler.providers.protocol import (
     Unknown,
 )
 from reconciler.purchase import Delivered, Event, Failure, Purchase, TaskFailed
-from reconciler.state.vitals import STAGE, stage_word
+from reconciler.state.vitals import STAGE
 
 _PATIENCE = 30 * 60.0
 """Seconds that one run watches one task. Giving up means nothing: the next run asks again."""
@@ -122,7 +122,7 @@ class _Watch:
         self._cadence = cadence
         self._shop = shop
         self._purchase = purchase
-        self._stage = ""
+        self._stage, self._progress = "", 0
         self._unknown = self._empties = 0
         self._troubles: Iterator[float] = backoff(_TROUBLED_TRIES)
 
@@ -138,9 +138,9 @@ class _Watch:
                 return delivered(answer, self._purchase, self._channel, self._shop.now())
             case TaskFailed():
                 return self._second.ended(answer)
-            case Running(stage):
+            case Running(stage=stage, progress=progress):
                 self._second.moved_on()
-                self._running(stage)
+                self._running(stage, progress)
             case Awaiting():
                 return await self._go_on(task_id)
             case Unknown(detail):
@@ -160,13 +160,15 @@ class _Watch:
         self._empties += 1
         return TaskFailed(_NO_PICTURES) if self._empties >= _UNKNOWN_TRIES else None
 
-    def _running(self, stage: str) -> None:
+    def _running(self, stage: str, progress: int | None) -> None:
         self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
         if stage != self._stage:
-            if stage_word(stage) != stage_word(self._stage):
-                self._note(stage_word(stage))
             self._stage = stage
+            self._note(stage)
             self._shop.report(Kind.STAGE, self._purchase.address, stage=stage)
+        if progress is not None and progress != self._progress:
+            self._progress = progress
+            self._shop.report(Kind.PROGRESS, self._purchase.address, stage=stage, percent=progress)
 
     def _note(self, stage: str) -> None:
         """Write down that the task got on: `health` asks for queue times, and what is stuck."""

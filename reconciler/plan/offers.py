@@ -8,7 +8,7 @@ from reconciler.ids import CandidateNumber
 from reconciler.plan.actions import Reason, Verb
 from reconciler.plan.results import usual
 from reconciler.purchase import FollowUp, Phase, Purchase
-from reconciler.spec.request import Operation, Upscale, Vary, decode, uses_candidate
+from reconciler.spec.request import Upscale, Vary, decode, uses_candidate
 from reconciler.spec.resource import Resource
 
 
@@ -16,14 +16,14 @@ from reconciler.spec.resource import Resource
 class Offer:
     """A delivered parent and the candidate to start from.
 
-    `by_link`: this provider's follow-ups that start from the candidate's picture, not its task.
+    `by_picture`: there, such a follow-up starts from the candidate's picture, not from its task.
     `task_lifetime`: how long a task can be followed up; None: for ever, as far as is documented.
     `publishes`: a picture of ours can be put where the provider fetches it.
     """
 
     parent: Purchase
     candidate: CandidateNumber | None
-    by_link: frozenset[Operation]
+    by_picture: bool
     task_lifetime: timedelta | None = None
     publishes: bool = False
 
@@ -44,7 +44,7 @@ def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | No
         return missing
     if not _is_listed(resource, number, parent.follow_ups):
         return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
-    if resource.operation in offer.by_link:
+    if offer.by_picture:
         return _out_of_reach(offer, now)
     gone = gone_at(parent, offer.task_lifetime)
     if gone is not None and now >= gone:

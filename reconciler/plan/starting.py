@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from reconciler.ids import CandidateNumber
 from reconciler.money import NOTHING, MicroUsd, format_price
-from reconciler.plan import publishing
+from reconciler.plan import local_pictures
 from reconciler.plan.actions import Reason, Verb
 from reconciler.plan.doubts import span
 from reconciler.plan.facts import Facts
@@ -38,7 +38,7 @@ def hindrance(wanted: Wanted, facts: Facts) -> Hindrance | None:
     parent = _unready(wanted)
     if parent is not None or seller is None:
         return parent
-    return _beyond(wanted, seller, facts) or publishing.hindrance(wanted.resource, seller)
+    return _beyond(wanted, seller, facts) or local_pictures.hindrance(wanted.resource, seller)
 
 
 def _unready(wanted: Wanted) -> Hindrance | None:
@@ -106,11 +106,10 @@ def _refusal(wanted: Wanted, start: Start, facts: Facts) -> Hindrance | None:
     seller, purchase = facts.seller(wanted), start.standing.purchase
     if seller is None or purchase is None or not start.is_delivered:
         return None
-    by_link = {wanted.resource.operation} if _goes_by_link(wanted, facts) else set()
     offer = Offer(
         purchase,
         start.candidate,
-        by_link=frozenset(by_link),
+        by_picture=_goes_by_picture(wanted, facts),
         task_lifetime=seller.adapter.can.task_lifetime,
         publishes=seller.takes_pictures and not _is_lost(start, facts),
     )
@@ -174,12 +173,12 @@ def notes(wanted: Wanted, start: Start | None, facts: Facts) -> Iterator[str]:
     """Yield what to know about a purchase that can start."""
     if _is_elsewhere(wanted):
         yield f"at {wanted.provider}, which made its parent"
-    gone = _end(start.standing, facts) if start and not _goes_by_link(wanted, facts) else None
+    gone = _end(start.standing, facts) if start and not _goes_by_picture(wanted, facts) else None
     if gone is not None and facts.owned.now >= gone - _NEAR:
         yield f"its parent's task can be followed up for {span(gone - facts.owned.now)} more"
 
 
-def _goes_by_link(wanted: Wanted, facts: Facts) -> bool:
+def _goes_by_picture(wanted: Wanted, facts: Facts) -> bool:
     """Whether it starts from the candidate's picture, not from its task."""
     seller, request = facts.seller(wanted), wanted.resource.request
     if seller is None:

@@ -110,11 +110,13 @@ class TryAgain:
 class Running:
     """The task is not finished; `stage` is the provider's word for where it is.
 
-    `created_at` is when it says that it accepted the task, by its own clock.
+    `created_at` is when it says that it accepted the task, by its own clock; `progress` how far it
+    is, in percent.
     """
 
     stage: str
     created_at: datetime | None = None
+    progress: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

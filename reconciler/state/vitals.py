@@ -20,11 +20,6 @@ STAGE = "stage"
 """The kind of an event that says in which stage a task was seen: `task_id`, `stage`."""
 
 
-def stage_word(stage: str) -> str:
-    """Return a provider's word for a stage in one form: `IN_PROGRESS 42%` is `in progress`."""
-    return stage.lower().replace("_", " ").rstrip("0123456789.% ")
-
-
 @dataclass(frozen=True, slots=True)
 class Course:
     """A purchase, and what the history tells beside its row.

@@ -12,7 +12,7 @@ from mortal import MortalObjects, MortalStore
 from reconciler.config import ServerErrors
 from reconciler.engine.channel import Channel, Manner
 from reconciler.errors import BudgetError
-from reconciler.ids import Digest, IntentId, ProviderName, RunId, TaskId
+from reconciler.ids import CandidateNumber, Digest, IntentId, ProviderName, RunId, TaskId
 from reconciler.money import NOTHING, MicroUsd
 from reconciler.policy import FailureKind, OnDoubt, Policy
 from reconciler.providers.protocol import (
@@ -58,6 +58,16 @@ class HastyChannel(Channel):
                 return await super().buy(order)
         except TimeoutError:
             return await super().buy(order)
+
+
+class ForgettingChannel(Channel):
+    """Starts every follow-up from the first candidate."""
+
+    async def buy(self, order: Order) -> Accepted | Refused | AnswerLost | NotSent | TryAgain:
+        """Submit, whatever was picked."""
+        if order.parent is not None:
+            order = replace(order, parent=replace(order.parent, candidate=CandidateNumber(1)))
+        return await super().buy(order)
 
 
 class RestartingChannel(Channel):
@@ -243,6 +253,7 @@ MISTAKES = {
     "sends again after a lost answer": Parts(channel=CarelessChannel),
     "sends again after a time-out": Parts(channel=HastyChannel),
     "sends again after a doubtful 500": Parts(channel=TrustingChannel),
+    "forgets the candidate": Parts(channel=ForgettingChannel),
     "begins anew after a lost second step": Parts(channel=RestartingChannel),
     "gives up after a lost second step": Parts(channel=ResigningChannel),
     "gives pictures away twice": Parts(channel=GenerousChannel),

@@ -503,9 +503,7 @@ class World:
                     timeout=self.timeout,
                 )
                 await stack.enter_async_context(client)
-                channels[name] = self._parts.channel(
-                    name, adapter, client, self.manner_with(name)
-                )
+                channels[name] = self._parts.channel(name, adapter, client, self.manner_with(name))
             files = httpx.AsyncClient(transport=wire, timeout=self.timeout)
             await stack.enter_async_context(files)
             yield Workshop(

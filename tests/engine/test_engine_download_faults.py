@@ -12,8 +12,8 @@ from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
 from reconciler.ids import TaskId
 from reconciler.plan.actions import Reason, Verb
-from reconciler.providers.protocol import Finished, Running, TryAgain, Unknown
-from reconciler.purchase import Phase, TaskFailed
+from reconciler.providers.protocol import Finished, TaskState
+from reconciler.purchase import Phase
 from reconciler.sandbox.faults import (
     Action,
     Corrupt,
@@ -114,9 +114,7 @@ def test_one_bad_picture_does_not_keep_its_siblings_away(tmp_path: Path) -> None
 class Forgetful(Channel):
     """An API that names the first candidate's link only once."""
 
-    async def look(
-        self, task_id: TaskId, due: float | None = None
-    ) -> Running | Finished | TaskFailed | Unknown | TryAgain:
+    async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:
         """Ask, and lose a link when it is not the first success."""
         answer = await super().look(task_id, due)
         if isinstance(answer, Finished) and task_id in self._told:

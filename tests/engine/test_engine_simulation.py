@@ -8,18 +8,22 @@ failure names its seed, and `SIMULATE_FROM=<seed> SIMULATE=1` plays that one aga
 import fcntl
 import json
 import os
+import random
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from careless import MISTAKES
-from engine_kit import Parts
+from engine_kit import APIMART, APIXO, Parts
 from simulation import Story, Tally, Told
+from simulation_dice import terms
 from simulation_promises import BrokenPromiseError
 
 from reconciler.purchase import Phase
+from reconciler.spec.request import Operation
 
 QUICK = 72
 QUICK_CHUNKS = 12
@@ -84,9 +88,23 @@ def test_stories_are_full_of_trouble() -> None:
     tally = sum((one.tally for one in stories), Tally())
     phases = {one.phase for story in stories for one in story.purchases}
 
+    makers = {one.provider for story in stories for one in story.purchases}
+
+    assert makers == {APIXO, APIMART}
     ends = {Phase.REJECTED, Phase.FAILED, Phase.CANCELLED, Phase.ABANDONED, Phase.STORED}
     assert phases >= ends
     assert min(asdict(tally).values()) >= 3, tally
+
+
+def test_stories_want_everything_that_is_sold() -> None:
+    """Each operation of either vendor, but for drafts; half of all stories know APIXO only."""
+    stories = [terms(random.Random(seed)) for seed in range(200)]  # noqa: S311 - no secret
+    shops = Counter(one.shops for one in stories)
+    wanted = {one.operation for story in stories for one in story.resources}
+
+    assert shops.keys() == {(APIXO,), (APIMART,), (APIXO, APIMART)}
+    assert 80 <= shops[APIXO,] <= 120
+    assert wanted == set(Operation) - {Operation.ENHANCE}
 
 
 @pytest.mark.parametrize("parts", MISTAKES.values(), ids=MISTAKES.keys())

@@ -4,6 +4,7 @@ The program and the sandbox are real processes; only the moment of death is ours
 """
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,14 @@ from e2e_kit import CONFIG, KEY_NAME, RECONCILE, Project, Server, clean_env
 
 from reconciler.ids import TaskId
 from reconciler.purchase import Phase, Purchase
+from reconciler.sandbox.desk import account_of
+from reconciler.sandbox.jobs import Vendor
 from reconciler.state.store import EventRecord, Store
 
 LAUNCHER = str(Path(__file__).with_name("kills_launcher.py"))
 BEFORE, AFTER = "before", "after"
 _PATIENCE_S = 120.0
+_MASK = Path(__file__).resolve().parents[2] / "examples/04-every-operation/masks/door.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Album:
 
     spec: str
     names: Mapping[str, str]
+    vendor: Vendor = Vendor.APIXO
 
 
 def single() -> Album:
@@ -57,6 +61,17 @@ def thirty() -> Album:
             names[f"{root}.{light}"] = f"vary {varied}"
             names[f"{root}.{light}.large"] = f"upscale {varied}"
     return Album("\n".join(lines) + "\n", names)
+
+
+def repainted() -> Album:
+    """Return an image at APIMart, a part of which is painted anew: a task of two steps."""
+    spec = """\
+defaults: {version: "8.1"}
+images: {owl: {prompt: a brass owl, variants: {eye: {inpaint: {mask: mask.png}, of: 2}}}}
+"""
+    names = {"owl": "IMAGINE", "owl.@2": "UPSCALE", "owl.eye": "INPAINT"}
+    calls = {address: f"{mode} a brass owl" for address, mode in names.items()}
+    return Album(spec, calls, Vendor.APIMART)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +228,16 @@ def victim(server: Server, root: Path, album: Album, dice: random.Random) -> Vic
     """Make a project that nobody has run yet."""
     key = f"sk-kills-{dice.getrandbits(64):016x}-secret"
     project = Project(root, clean_env(**{KEY_NAME: key}))
-    project.write("reconciler.yaml", CONFIG.format(base_url=server.base_url, key_name=KEY_NAME))
+    project.write("reconciler.yaml", _config(server, album.vendor))
     project.spec(album.spec)
-    return Victim(server, project, album, sha256(key.encode()).hexdigest()[:16])
+    shutil.copy(_MASK, root / "mask.png")
+    return Victim(server, project, album, account_of(key, album.vendor))
+
+
+def _config(server: Server, vendor: Vendor) -> str:
+    """Return a configuration with this vendor only."""
+    base_url = server.base_url if vendor is Vendor.APIXO else server.origin
+    text: str = CONFIG.format(base_url=base_url, key_name=KEY_NAME)
+    for word in ("  {}:\n", "type: {}\n"):
+        text = text.replace(word.format(Vendor.APIXO), word.format(vendor))
+    return text

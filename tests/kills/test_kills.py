@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from e2e_kit import Server
-from kills_kit import AFTER, BEFORE, Album, Victim, single, thirty, victim
+from kills_kit import AFTER, BEFORE, Album, Victim, repainted, single, thirty, victim
 from kills_launcher import ANY
 
 pytest_plugins = ["e2e_fixtures"]
@@ -35,8 +35,22 @@ COUNTS = {
 }
 """How many commits of each kind a run of the thirty makes."""
 
+STEPS = {
+    "uploaded": 1,
+    "paused": 1,
+    "resumed": 1,
+    "intended": 3,
+    "sending": 3,
+    "accepted": 3,
+    "delivered": 3,
+}
+"""How many commits of each kind there are up to those of a task of two steps."""
+
 SETTLING = {"answer_lost", "withdrawn", "attached", "abandoned"}
 """What the next run, or a person, makes of what a killed one has left."""
+
+WATCHING = {"stage"}
+"""What is noted of tasks for people; nothing depends on it."""
 
 LATE = {"where": "submit", "action": "delay", "seconds": 0.15, "times": None}
 """Each answer to a submission takes a while: more of them are lost."""
@@ -93,7 +107,22 @@ def test_thirty_pictures_survive_a_kill_at_every_kind_of_transition(
     assert one.die_around(where, kind, dice.randint(1, COUNTS[kind]))
     one.finish()
     kinds = {event.kind for event in one.records().log}
-    assert kinds <= COUNTS.keys() | SETTLING, "there are transitions that nothing here kills"
+    assert kinds <= COUNTS.keys() | SETTLING | WATCHING, (
+        "there are transitions that nothing here kills"
+    )
+
+
+@pytest.mark.parametrize("where", [BEFORE, AFTER])
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_task_of_two_steps_survives_a_kill_at_every_transition(
+    make: Make, where: str, kind: str
+) -> None:
+    """It is paid once, and gets its mask from whoever comes next."""
+    one = make(repainted())
+    assert one.die_around(where, kind, STEPS[kind])
+    one.finish()
+    kinds = {event.kind for event in one.records().log}
+    assert kinds <= COUNTS.keys() | SETTLING | WATCHING | STEPS.keys()
 
 
 @pytest.mark.parametrize("where", [BEFORE, AFTER])

@@ -61,23 +61,23 @@ def failed(got: HttpAnswer) -> TaskFailed:
 
 
 @pytest.mark.parametrize(
-    ("got", "stage"),
+    ("got", "stage", "progress"),
     [
-        (task("NOT_START", progress="0%"), "not start 0%"),
-        (task("SUBMITTED", progress="15%"), "submitted 15%"),
-        (task("IN_PROGRESS", progress="42%"), "in progress 42%"),
-        (task("IN_PROGRESS"), "in progress"),
-        (task("QUEUED_BY_A_LATER_VERSION"), "queued by a later version"),
-        (unified("pending", progress=0), "pending 0%"),
-        (unified("processing", progress=42), "processing 42%"),
-        (answer(200, {"code": 200, "data": {"status": "IN_PROGRESS"}}), "in progress"),
-        (answer(200, {"code": 200, "data": [{"status": "SUBMITTED"}]}), "submitted"),
-        (answer(200, {"status": "processing", "progress": 7}), "processing 7%"),
+        (task("NOT_START", progress="0%"), "not start", 0),
+        (task("SUBMITTED", progress="15%"), "submitted", 15),
+        (task("IN_PROGRESS", progress="42%"), "in progress", 42),
+        (task("IN_PROGRESS"), "in progress", None),
+        (task("QUEUED_BY_A_LATER_VERSION"), "queued by a later version", None),
+        (unified("pending", progress=0), "pending", 0),
+        (unified("processing", progress=42), "processing", 42),
+        (answer(200, {"code": 200, "data": {"status": "IN_PROGRESS"}}), "in progress", None),
+        (answer(200, {"code": 200, "data": [{"status": "SUBMITTED"}]}), "submitted", None),
+        (answer(200, {"status": "processing", "progress": 7}), "processing", 7),
     ],
 )
-def test_running(got: HttpAnswer, stage: str) -> None:
+def test_running(got: HttpAnswer, stage: str, progress: int | None) -> None:
     """What is not terminal is shown in the provider's word, with its progress (sections 7, 8)."""
-    assert polled(got) == Running(stage)
+    assert polled(got) == Running(stage, progress=progress)
 
 
 @pytest.mark.parametrize("unit", [1, 1000])

@@ -35,6 +35,7 @@ from reconciler.providers.protocol import (
 )
 from reconciler.purchase import Report, TaskFailed
 
+_PERCENT = re.compile(r"([0-9]{1,4})%?")
 _BUTTON = re.compile(r"MJ::JOB::\w+::\d+::([0-9A-Za-z_-]+)")
 _MILLISECONDS_FROM = 100_000_000_000
 """A moment above this is no number of seconds before the year 5138."""
@@ -88,14 +89,14 @@ def _task(task: JsonObject) -> TaskState:
         case "MODAL":
             return Awaiting(_created(task))
         case stage:
-            return Running(_stage(stage, task), _created(task))
+            words = quoted(stage.lower().replace("_", " "))
+            return Running(words, _created(task), _progress(task.get("progress")))
 
 
-def _stage(stage: str, task: JsonObject) -> str:
-    """Return the provider's word, and how far it is: `in progress 42%`."""
-    progress = task.get("progress")
-    far = f"{progress}%" if type(progress) is int else progress
-    return quoted(f"{stage.lower().replace('_', ' ')} {quoted(far)}").strip()
+def _progress(value: Any) -> int | None:
+    """Return a whole number of percent: the one dialect writes `42%`, the other 42."""
+    found = _PERCENT.fullmatch(str(value))
+    return min(int(found[1]), 100) if found else None
 
 
 def _failed(task: JsonObject, stage: str) -> TaskFailed:
