@@ -133,7 +133,7 @@ def remark(purchase: Purchase | None, vendors: Vendors) -> str | None:
 class Portrait:
     """Everything about one address. `resource` None: no spec names it any more.
 
-    `sent` is the request as it would be sent now, None for what is made here; `takes` every
+    `sent` are the calls that would be made now, none for what is made here; `takes` every
     attempt, the oldest first. `steps` are what its follow-ups needed first, bought under addresses
     such as `library.@2`. `texts` are the words of descriptions, by digest; `vendors` how providers
     are called.
@@ -143,7 +143,7 @@ class Portrait:
     resource: Resource | None
     place: Diagnostic | None
     action: Action | None
-    sent: HttpCall | None
+    sent: tuple[HttpCall, ...]
     view: ViewRecord | None
     takes: tuple[Purchase, ...]
     events: tuple[EventRecord, ...]
@@ -172,7 +172,7 @@ def portray(project: Project, name: str) -> Portrait:
             resource,
             _place(project, resource) if resource else None,
             action,
-            _sent(project, specs, resource, action, takes) if resource else None,
+            _sent(project, specs, resource, action, takes) if resource else (),
             view,
             takes,
             store.log(address),
@@ -229,18 +229,22 @@ def _sent(
     resource: Resource,
     action: Action | None,
     takes: tuple[Purchase, ...],
-) -> HttpCall | None:
-    """Return the submission; what is not known before has placeholders."""
+) -> tuple[HttpCall, ...]:
+    """Return the submission, and the second step; what is not known before has placeholders."""
     adapter = project.adapters().get(_maker(specs, resource, action, takes))
     if adapter is None or is_local(resource.request):
-        return None
+        return ()
     above = tuple(one.request for one in ancestors(resource, specs.resources))
     tasks = tuple(one for one in above if not is_local(one))
     if any(adapter.issues(resource.request, above)):
-        return None
+        return ()
     links = {one.digest: f"<link of {one.path}>" for one in resource.files if one.digest}
     order = Order(resource.request, _parent(specs, resource, adapter, tasks), tasks, links)
-    return next(adapter.submit(order))
+    first = next(adapter.submit(order))
+    if not adapter.has_second_step(resource.request):
+        return (first,)
+    task = TaskId(_NOT_BOUGHT_YET.format(resource.address))
+    return first, next(adapter.go_on(task, order))
 
 
 def _maker(

@@ -15,7 +15,7 @@ from reconciler.money import MicroUsd
 from reconciler.plan.pricing import Seller, Sellers
 from reconciler.providers import PROVIDERS
 from reconciler.providers.check import check
-from reconciler.providers.protocol import Provider
+from reconciler.providers.protocol import Issue, Provider
 from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Problem
 from reconciler.spec.load import Specs, load_config, load_specs, text_reader
@@ -111,10 +111,18 @@ class Project:
         """Yield what the language allows and the providers, or the file system, do not."""
         from reconciler.spec.whence import whence
 
-        for resource, issue in check(resources, self.adapters(), _Makers(self.state_path)):
+        for resource, issue in self._objections(resources):
             place = whence(self.root, self.config, resource, issue.field)
             yield place.problem(issue.message, issue.hint)
         yield from _colliding_views(resources)
+
+    def _objections(
+        self, resources: Mapping[Address, Resource]
+    ) -> Iterator[tuple[Resource, Issue]]:
+        from reconciler.inspecting import unusable
+
+        yield from check(resources, self.adapters(), _Makers(self.state_path))
+        yield from unusable(resources, self.root, self.config)
 
 
 class _Makers:

@@ -14,7 +14,7 @@ A purchase is written down as `intended` before anything is sent, and as `submit
 the request leaves. Whoever finds `submitting` without a live run knows that the answer was lost.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -105,13 +105,15 @@ class Report:
 
     `grid_url` shows all candidates in one picture; `remark` says why some are missing; `quota` is
     what it counted for, in a unit of its own; `handle` is what its adapter needs for follow-ups,
-    and nobody else understands.
+    and nobody else understands. `is_renumbered`: some candidates are missing and nobody says which,
+    so that our numbers need not be the provider's.
     """
 
     grid_url: str | None = None
     remark: str | None = None
     quota: str | None = None
     handle: str | None = None
+    is_renumbered: bool = False
 
 
 NO_REPORT = Report()
@@ -263,6 +265,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRefused:
+    """The provider did not take the second step; what becomes of the task is still its to say."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """The task succeeded. `urls` in candidate order; they work until `links_expire_at`.
 
@@ -287,12 +296,14 @@ class LinksGone:
 class TaskFailed:
     """The task ended without a picture; `charged` zero means that all was refunded.
 
-    `created_at` is when the provider says that it accepted the task, by its own clock.
+    `created_at` is when the provider says that it accepted the task, by its own clock; `quota` what
+    it counts the task for all the same, in a unit of its own.
     """
 
     failure: Failure
     charged: MicroUsd | None = None
     created_at: datetime | None = None
+    quota: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +325,7 @@ Event = (
     | Withdrawn
     | Paused
     | Resumed
+    | StepRefused
     | Delivered
     | LinksGone
     | TaskFailed
@@ -351,12 +363,14 @@ def advance(purchase: Purchase, event: Event, now: datetime) -> Purchase:  # noq
         case Phase.SUBMITTED, Paused():
             return replace(changed, phase=Phase.MODAL)
         case Phase.MODAL, Resumed():
-            return replace(changed, phase=Phase.SUBMITTED)
+            return replace(changed, phase=Phase.SUBMITTED, failure=None)
+        case Phase.MODAL, StepRefused(failure):
+            return replace(changed, failure=failure)
         case ((Phase.SUBMITTED | Phase.MODAL), TaskFailed(failure=failure, charged=charged)):
             ended = replace(changed, phase=Phase.FAILED, finished_at=now, charged=charged)
             return replace(ended, failure=failure)
         case ((Phase.SUBMITTED | Phase.MODAL), Delivered()):
-            return _delivered(replace(changed, finished_at=now), event)
+            return _delivered(replace(changed, finished_at=now, failure=None), event)
         case (
             (Phase.SUCCEEDED | Phase.STORED),
             Delivered(),
@@ -381,9 +395,15 @@ def _delivered(purchase: Purchase, event: Delivered) -> Purchase:
         links_expire_at=event.links_expire_at,
         follow_ups=event.follow_ups,
         charged=purchase.charged if event.charged is None else event.charged,
-        report=event.report,
+        report=_together(event.report, purchase.report),
         candidates=tuple(sorted((*linked, *unlinked), key=lambda one: one.number)),
     )
+
+
+def _together(later: Report, earlier: Report) -> Report:
+    """What was told once stays known, though another answer leaves it out."""
+    told = {name: value for name, value in asdict(later).items() if value}
+    return replace(earlier, **told)
 
 
 def _stored(purchase: Purchase, event: PictureStored) -> Purchase:

@@ -30,6 +30,7 @@ from reconciler.providers.protocol import (
     Unknown,
 )
 from reconciler.purchase import Abandoned, Attached, Phase, Purchase, TaskFailed
+from reconciler.spec.request import decode
 from reconciler.state.archive import Archive
 from reconciler.state.lock import RunLock, holder
 from reconciler.state.store import Store
@@ -211,6 +212,12 @@ def _verified(project: Project, doubt: Purchase, task_id: TaskId) -> datetime | 
         )
     answer = run_loop(_look(project, doubt.provider, task_id))
     match answer:
+        case Awaiting() if not _may_wait(project, doubt):
+            raise UsageError(
+                f"task {task_id} waits for a second step, and {doubt.address}'s has none",
+                details=(_NOTHING_CHANGED,),
+                hint="it is the task of something else: look for another one",
+            )
         case Running() | Awaiting() | Finished() | TaskFailed():
             return answer.created_at
         case Unknown(detail):
@@ -225,6 +232,10 @@ def _verified(project: Project, doubt: Purchase, task_id: TaskId) -> datetime | 
                 details=(_NOTHING_CHANGED,),
                 hint="try again in a moment",
             )
+
+
+def _may_wait(project: Project, doubt: Purchase) -> bool:
+    return project.adapters()[doubt.provider].has_second_step(decode(doubt.canonical))
 
 
 async def _look(project: Project, provider: ProviderName, task_id: TaskId) -> TaskState:

@@ -28,7 +28,7 @@ LAYERS = (
     {
         *{"project", "planning", "applying", "clients", "display", "inventory", "looking"},
         *{"verifying", "scaffold", "budgeting", "costing", "resolving", "evidence", "inquiry"},
-        *{"advice", "advising", "health", "vitals", "checklist", "publishing"},
+        *{"advice", "advising", "inspecting", "health", "vitals", "checklist", "publishing"},
     },
     {"cli"},
 )

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from reconciler.advice.given import Advice, FileSize, Surroundings
 from reconciler.advice.links import expiring_url
@@ -11,7 +10,7 @@ from reconciler.advice.wording import flags_in_prompt, quoted_words, subject_fir
 from reconciler.assets.fitting import MOST_BYTES, MOST_SIDE
 from reconciler.money import MicroUsd, format_price
 from reconciler.spec.advice_rules import Rule
-from reconciler.spec.request import Inpaint, Operation, Reference, Request
+from reconciler.spec.request import Inpaint, Operation, Reference, Request, placed_references
 from reconciler.spec.resource import KeyPath, Resource
 
 _MIB = 1024 * 1024
@@ -68,17 +67,9 @@ def _about_pictures(resource: Resource, surroundings: Surroundings) -> Iterator[
 
 def _references(request: Request) -> Iterator[tuple[KeyPath, Reference]]:
     """Yield every picture and where it stands; a mask keeps its size, whatever that is."""
-    for field in fields(request):
-        value: Any = getattr(request, field.name)
-        if isinstance(request, Inpaint) and field.name == "mask":
-            if value.is_url:
-                yield (field.name,), value
-        elif isinstance(value, Reference):
-            yield (field.name,), value
-        elif isinstance(value, tuple):
-            for number, one in enumerate(value):
-                if isinstance(one, Reference):
-                    yield (field.name, number), one
+    for field, one in placed_references(request):
+        if one.is_url or not (isinstance(request, Inpaint) and field == ("mask",)):
+            yield field, one
 
 
 def oversized(field: KeyPath, path: str, size: FileSize) -> Iterator[Advice]:

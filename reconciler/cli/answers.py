@@ -117,12 +117,11 @@ def _request_lines(portrait: Portrait) -> Iterator[str]:
     for name, value in json.loads(portrait.resource.canonical).items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"  {name}: {text}"
-    if portrait.sent is None:
-        return
-    yield ""
-    yield f"sent as {portrait.sent.method} {portrait.sent.path}"
-    for line in json.dumps(portrait.sent.body, indent=2, ensure_ascii=False).splitlines():
-        yield f"  {line}"
+    for number, call in enumerate(portrait.sent):
+        yield ""
+        yield f"{'then' if number else 'sent as'} {call.method} {call.path}"
+        for line in json.dumps(call.body, indent=2, ensure_ascii=False).splitlines():
+            yield f"  {line}"
 
 
 def _nameless(portrait: Portrait) -> str:
@@ -184,13 +183,15 @@ def _view_lines(portrait: Portrait) -> Iterator[str]:
 
 def portrait_json(portrait: Portrait) -> dict[str, Any]:
     """Return everything about one address for programs."""
-    resource, place, sent = portrait.resource, portrait.place, portrait.sent
+    resource, place = portrait.resource, portrait.place
     return {
         "address": portrait.address,
         "spec": place and {"file": place.file, "line": place.line, "column": place.column},
         "state": (state_of(portrait.action) if portrait.action else State.IN_SYNC).name.lower(),
         "request": json.loads(resource.canonical) if resource else None,
-        "sent": sent and {"method": sent.method, "path": sent.path, "body": sent.body},
+        "sent": [
+            {"method": one.method, "path": one.path, "body": one.body} for one in portrait.sent
+        ],
         "paid_micro_usd": portrait.cost(),
         "takes": [_take_json(one, portrait) for one in portrait.takes],
         "needed_by_follow_ups": [_take_json(one, portrait) for one in portrait.steps],

@@ -104,6 +104,11 @@ class Channel:
         self._client = client
         self._manner = manner
 
+    @property
+    def origin(self) -> str:
+        """The API's scheme and host."""
+        return str(self._client.base_url.copy_with(path="/", query=None, fragment=None))
+
     def halt(self, why: str) -> None:
         """Submit nothing more in this run; whoever waits for a turn learns it at once."""
         self.halted = why
@@ -173,7 +178,14 @@ class Channel:
         return self.refunded(answer) if isinstance(answer, TaskFailed) else answer
 
     def refunded(self, end: TaskFailed) -> TaskFailed:
-        """Return a task's end with what it cost, where the provider refunds and did not say so."""
+        """Return a failed task's end with what it cost, as far as that is certain.
+
+        What a provider says counts before what it documents: where it still counts a failed task
+        for something, nothing is known to be refunded.
+        """
+        if end.charged is None and end.quota is not None:
+            per_usd = self._manner.quota_per_usd
+            return replace(end, charged=worth(end.quota, per_usd) if per_usd else None)
         is_free = end.charged is None and self._manner.refunds_failures
         return replace(end, charged=NOTHING) if is_free else end
 

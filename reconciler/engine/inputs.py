@@ -67,7 +67,8 @@ class Courier:
 
     async def link(self, digest: Digest, form: Form = Form.PICTURE) -> str:
         """Return where the provider can fetch a picture for some time yet. Raises Unfinished."""
-        shipment, places = Shipment(self._channel.name, digest, form), self._shop.places
+        shipment = Shipment(self._channel.name, self._channel.origin, digest, form)
+        places = self._shop.places
         async with places.locks[shipment]:
             known = self._kept(shipment) or places.links.get(shipment)
             if known is not None:

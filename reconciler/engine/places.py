@@ -20,9 +20,10 @@ class Form(StrEnum):
 
 
 class Shipment(NamedTuple):
-    """One picture on its way to one provider."""
+    """One picture on its way to one provider, whose API is at `origin`."""
 
     provider: ProviderName
+    origin: str
     digest: Digest
     form: Form
 

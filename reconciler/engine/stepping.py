@@ -25,8 +25,10 @@ from reconciler.purchase import (
     Phase,
     Refused,
     Resumed,
+    StepRefused,
     TaskFailed,
 )
+from reconciler.spec.request import decode
 
 STAGE = "waits for its second step"
 _TOO_LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED)
@@ -35,7 +37,8 @@ _TOO_LATE = (FailureKind.TIMED_OUT, FailureKind.EXPIRED)
 class SecondStep:
     """What makes one task go on. `order` is only asked for when the task waits.
 
-    `pause` is how long to leave the task alone after the latest try, in seconds.
+    `pause` is how long to leave the task alone after the latest try, in seconds. `is_known`: such a
+    task has a second step at all, as far as is documented; another one that waits is left alone.
     """
 
     def __init__(
@@ -51,20 +54,24 @@ class SecondStep:
         self._shop = shop
         self._order = order
         self._tries = 0
-        self._refusal: Failure | None = None
+        self._is_refused = False
+        request = decode(tracked.purchase.canonical)
+        self.is_known = channel.adapter.has_second_step(request)
         self._is_taken = False
 
-    async def take(self, task_id: TaskId) -> TaskFailed | None:
-        """Hear that the task waits, and send the step; return the task's end if it is refused.
+    async def take(self, task_id: TaskId) -> None:
+        """Hear that the task waits, and send the step.
 
-        What was accepted is not sent again, and no refusal of it believed: then it is the answer
-        about the task that is late. Raises Unfinished when it cannot be sent, or when another try
-        needs a person first.
+        What was accepted is not sent again: then it is the answer about the task that is late.
+        Raises Unfinished when the step cannot be sent, or was refused. A refusal ends nothing but
+        our work on it: the step may have been heard before, and if not, the provider itself cancels
+        the task.
         """
         if self._is_taken:
-            return None
-        if self._refusal is not None:
-            return self._channel.refunded(TaskFailed(self._refusal))
+            return
+        refusal = self._tracked.purchase.failure
+        if refusal is not None and (self._is_refused or refusal.kind.is_moderated):
+            raise self._refused(task_id, refusal)
         if self._tracked.purchase.phase is not Phase.MODAL:
             self._tracked.record(Paused())
             self._shop.report(Kind.STAGE, self._tracked.purchase.address, stage=STAGE)
@@ -72,22 +79,23 @@ class SecondStep:
         verdict = await self._channel.go_on(task_id, order)
         self._tries += 1
         self._heed(verdict, task_id)
-        return None
 
     def moved_on(self) -> None:
         """Hear that the task waits no longer: the provider has the step."""
-        self._refusal, self.pause = None, 0.0
+        self.pause = 0.0
         if self._tracked.purchase.phase is Phase.MODAL:
             self._tracked.record(Resumed())
 
     def ended(self, end: TaskFailed) -> TaskFailed:
-        """Say in words what it means that a task ended while it waited."""
-        is_waiting = self._tracked.purchase.phase is Phase.MODAL
-        if not (is_waiting and end.failure.kind in _TOO_LATE):
+        """Say why a task ended while it waited: for want of its second step, or of a usable one."""
+        purchase = self._tracked.purchase
+        if not (purchase.phase is Phase.MODAL and end.failure.kind in _TOO_LATE):
             return end
         refund = "; all of it was refunded" if end.charged == NOTHING else ""
-        words = f"{end.failure.message} (its second step did not come in time{refund})"
-        return replace(end, failure=replace(end.failure, message=words))
+        what = "was refused" if purchase.failure else "did not come in time"
+        why = purchase.failure or end.failure
+        words = f"{why.message} (its second step {what}{refund})"
+        return replace(end, failure=replace(why, message=words))
 
     def _heed(
         self, verdict: Accepted | Refused | AnswerLost | NotSent | TryAgain, task_id: TaskId
@@ -100,18 +108,21 @@ class SecondStep:
                 self._held_up(f"answered with another task's id, {named}")
             case Refused(failure) if failure.kind.stops_provider:
                 self._channel.heed(failure)
-                raise Unfinished(
-                    Ending.STILL_RUNNING,
-                    f"task {task_id} {STAGE}, and {self._channel.name} refuses everything: "
-                    f"{failure.code} {failure.message}",
-                    f"{failure.advice}; then apply again soon: it is refunded when it waits long",
-                )
+                raise self._refused(task_id, failure)
             case Refused(failure):
-                self._refusal = failure
+                self._is_refused = True
+                self._tracked.record(StepRefused(failure))
             case TryAgain(detail, retry_after):
                 self._held_up(detail, retry_after)
             case AnswerLost(detail) | NotSent(detail):
                 self._held_up(detail)
+
+    def _refused(self, task_id: TaskId, failure: Failure) -> Unfinished:
+        return Unfinished(
+            Ending.STILL_RUNNING,
+            f"task {task_id} {STAGE}, which was refused: {failure.code} {failure.message}",
+            f"{failure.advice}; what waits too long, the provider cancels: apply again then",
+        )
 
     def _held_up(self, detail: str, named: float | None = None) -> None:
         """Look again after a while; only a task that still waits then is sent the step again."""

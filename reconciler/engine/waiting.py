@@ -9,6 +9,7 @@ from reconciler.engine.channel import Channel
 from reconciler.engine.download import carries_itself
 from reconciler.engine.outcome import Ending
 from reconciler.engine.progress import Kind
+from reconciler.engine.stepping import STAGE as WAITS
 from reconciler.engine.stepping import SecondStep
 from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import TaskId
@@ -30,12 +31,22 @@ _PATIENCE = 30 * 60.0
 _FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a link dies that carries its result itself."""
 _UNKNOWN_TRIES = 5
+_CLOCKS = timedelta(days=1)
+"""By how much a clock may be wrong before anything paid is given up."""
 _TROUBLED_TRIES = 1000
 _NO_PICTURES = Failure(
     FailureKind.UNKNOWN,
     "no pictures",
     "the task succeeded and delivered nothing",
     "ask the provider; `reconcile apply --retry-failed` buys it again",
+)
+
+
+_FORGOTTEN = Failure(
+    FailureKind.EXPIRED,
+    "forgotten",
+    "nobody asked for its result in time, and the provider does not know the task any more",
+    "it was paid, unless it failed there; `take:` plus one buys a new one",
 )
 
 
@@ -141,19 +152,20 @@ class _Watch:
             case Running(stage=stage, progress=progress):
                 self._second.moved_on()
                 self._running(stage, progress)
+            case Awaiting() if self._second.is_known:
+                await self._go_on(task_id)
             case Awaiting():
-                return await self._go_on(task_id)
+                self._running(WAITS, None)
             case Unknown(detail):
-                self._forgotten(detail)
+                return self._forgotten(detail)
             case TryAgain():
                 self._held_up(answer)
         return None
 
-    async def _go_on(self, task_id: TaskId) -> Event | None:
+    async def _go_on(self, task_id: TaskId) -> None:
         self._unknown, self._troubles = 0, backoff(_TROUBLED_TRIES)
-        end = await self._second.take(task_id)
+        await self._second.take(task_id)
         self.pause = max(self.pause, self._second.pause)
-        return end
 
     def _empty(self) -> Event | None:
         """A success without pictures may only be early; it is believed when it stays so."""
@@ -176,14 +188,24 @@ class _Watch:
         data = {"task_id": purchase.task_id, "stage": stage}
         shop.store.note(shop.run, STAGE, purchase.address, data, now=shop.now())
 
-    def _forgotten(self, detail: str) -> None:
+    def _forgotten(self, detail: str) -> Event | None:
+        """Believe it when it is said again and again; for good when the time is long over."""
         self._unknown += 1
-        if self._unknown >= _UNKNOWN_TRIES:
-            raise Unfinished(
-                Ending.STILL_RUNNING,
-                f"{self._channel.name} tells nothing of task {self._purchase.task_id}: {detail}",
-                "it stays on record and is asked again; `take:` plus one would buy a new one",
-            )
+        if self._unknown < _UNKNOWN_TRIES:
+            return None
+        if self._is_long_over():
+            return TaskFailed(_FORGOTTEN)
+        raise Unfinished(
+            Ending.STILL_RUNNING,
+            f"{self._channel.name} tells nothing of task {self._purchase.task_id}: {detail}",
+            "it stays on record and is asked again; `take:` plus one would buy a new one",
+        )
+
+    def _is_long_over(self) -> bool:
+        """Whether the provider documents that it has forgotten such a task, some clock aside."""
+        lifetime = self._channel.adapter.can.task_lifetime
+        began = self._purchase.submitted_at or self._purchase.created_at
+        return lifetime is not None and self._shop.now() > began + lifetime + _CLOCKS
 
     def _held_up(self, answer: TryAgain) -> None:
         patient = next(self._troubles, 0.0) / self._channel.haste

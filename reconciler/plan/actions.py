@@ -89,6 +89,7 @@ class Reason(StrEnum):
     BYTES_GONE = "its bytes are gone and the link has expired"
     LINK_EXPIRED = "the parent's link has expired"
     TASK_GONE = "its parent's task is gone at the provider"
+    NUMBERS_UNSURE = "some candidates are missing there, and nobody says which"
     NOT_OFFERED = "the provider does not offer this here"
     MAKER_CANNOT = "the provider that made its parent cannot do this"
     NEEDS_PUBLIC_PLACE = "needs a public place for local pictures"

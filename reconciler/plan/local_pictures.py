@@ -1,12 +1,9 @@
 """Local pictures that a provider has to fetch, although it takes none: they need a public place."""
 
-from collections.abc import Iterator
-from dataclasses import fields
-
 from reconciler.plan.actions import Reason, Verb
 from reconciler.plan.offers import Hindrance
 from reconciler.plan.pricing import Seller
-from reconciler.spec.request import Reference
+from reconciler.spec.request import placed_references
 from reconciler.spec.resource import KeyPath, Resource
 
 
@@ -26,24 +23,12 @@ def note(resource: Resource, place: str) -> str:
 
 def field_of_first(resource: Resource) -> KeyPath | None:
     """Return where in the request its first local picture stands; None where there is none."""
-    return next((path for path, one in _pictures(resource) if not one.is_url), None)
-
-
-def _pictures(resource: Resource) -> Iterator[tuple[KeyPath, Reference]]:
-    request = resource.request
-    for one in fields(request):
-        value = getattr(request, one.name)
-        if isinstance(value, Reference):
-            yield (one.name,), value
-        elif isinstance(value, tuple):
-            for position, item in enumerate(value):
-                if isinstance(item, Reference):
-                    yield (one.name, position), item
+    return next((path for path, one in placed_references(resource.request) if not one.is_url), None)
 
 
 def _name(resource: Resource) -> str | None:
     """Return the path of the first local picture, as the spec has it."""
-    first = next((one for _, one in _pictures(resource) if not one.is_url), None)
+    first = next((one for _, one in placed_references(resource.request) if not one.is_url), None)
     if first is None or first.digest is None:
         return first.location if first else None
     return next((one.path for one in resource.files if one.digest == first.digest), None)

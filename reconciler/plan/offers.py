@@ -46,6 +46,9 @@ def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | No
         return Hindrance(Verb.BLOCKED, Reason.NOT_OFFERED, f"on task {parent.task_id}")
     if offer.by_picture:
         return _out_of_reach(offer, now)
+    if parent.report.is_renumbered and uses_candidate(resource.operation):
+        note = "an `edit` or a `single` starts from the picture itself; a new take has all four"
+        return Hindrance(Verb.BLOCKED, Reason.NUMBERS_UNSURE, note)
     gone = gone_at(parent, offer.task_lifetime)
     if gone is not None and now >= gone:
         return Hindrance(Verb.BLOCKED, Reason.TASK_GONE, f"a new take of {parent.address} helps")

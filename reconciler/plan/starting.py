@@ -19,6 +19,7 @@ from reconciler.spec.request import Request, Vary, operation_of
 REFUSALS = frozenset(
     {
         Reason.CANDIDATE_MISSING,
+        Reason.NUMBERS_UNSURE,
         Reason.NOT_OFFERED,
         Reason.LINK_EXPIRED,
         Reason.TASK_GONE,

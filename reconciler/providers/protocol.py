@@ -280,6 +280,9 @@ class Provider(Protocol):
     def submit(self, order: Order) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
         """Buy. TryAgain only where the answer proves that nothing was accepted."""
 
+    def has_second_step(self, request: Request) -> bool:
+        """Whether such a task waits for `go_on` before it is worked on."""
+
     def go_on(
         self, task_id: TaskId, order: Order
     ) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:

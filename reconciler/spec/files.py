@@ -10,14 +10,14 @@ import json
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from reconciler.ids import Address, Digest
 from reconciler.spec.cache import Kind, keep, recall
-from reconciler.spec.request import BYTES, Reference, Request
+from reconciler.spec.request import BYTES, placed_references
 from reconciler.spec.resource import KeyPath, LocalFile, Resource
 from reconciler.spec.words import nearest
 
@@ -91,20 +91,9 @@ def _location(value: str) -> str:
 def _misfits(resource: Resource, unusable: Mapping[str, _UnusableError]) -> Iterator[Misfit]:
     for path, _ in resource.files:
         if error := unusable.get(path):
-            for field in _named_by(resource.request, path):
-                yield Misfit(resource, field, error.message, error.hint)
-
-
-def _named_by(request: Request, path: str) -> Iterator[KeyPath]:
-    """Yield the fields of a request whose picture is this file."""
-    for field in fields(request):
-        value = getattr(request, field.name)
-        if isinstance(value, Reference) and value.location == path:
-            yield (field.name,)
-        elif isinstance(value, tuple):
-            for position, item in enumerate(value):
-                if isinstance(item, Reference) and item.location == path:
-                    yield (field.name, position)
+            for field, one in placed_references(resource.request):
+                if one.location == path:
+                    yield Misfit(resource, field, error.message, error.hint)
 
 
 def _digests(

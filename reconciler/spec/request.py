@@ -350,12 +350,19 @@ def is_local(request: Request) -> bool:
 
 def references(request: Request) -> Iterator[Reference]:
     """Yield every picture that a request names, in the order of its fields."""
+    return (one for _, one in placed_references(request))
+
+
+def placed_references(request: Request) -> Iterator[tuple[tuple[str | int, ...], Reference]]:
+    """Yield where in the request each picture stands, and the picture."""
     for field in fields(request):
         value = getattr(request, field.name)
         if isinstance(value, Reference):
-            yield value
+            yield (field.name,), value
         elif isinstance(value, tuple):
-            yield from (one for one in value if isinstance(one, Reference))
+            for position, item in enumerate(value):
+                if isinstance(item, Reference):
+                    yield (field.name, position), item
 
 
 def uses_candidate(operation: Operation) -> bool:

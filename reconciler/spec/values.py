@@ -82,7 +82,10 @@ def negative(value: object) -> str | None:
         pieces = [piece for item in value for piece in _text(item).split(",")]
     else:
         pieces = _text(value).split(",")
-    return ", ".join(filter(None, map(folded, pieces))) or None
+    text = ", ".join(filter(None, map(folded, pieces)))
+    if "--" in text:
+        raise MalformedError("holds `--`, which begins a flag", "write the words only")
+    return text or None
 
 
 def aspect_ratio(value: object) -> str:

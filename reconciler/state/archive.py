@@ -124,11 +124,11 @@ class Archive:
         return self._source.ask(lambda connection: vitals.courses(connection, since))
 
     def upload(
-        self, provider: ProviderName, digest: Digest, form: str, until: datetime
+        self, provider: ProviderName, origin: str, digest: Digest, form: str, until: datetime
     ) -> UploadRecord | None:
         """Return a picture that a provider still keeps at that moment, or None."""
         return self._source.ask(
-            lambda connection: reading.upload(connection, provider, digest, form, until)
+            lambda connection: reading.upload(connection, provider, origin, digest, form, until)
         )
 
     def views(self) -> Mapping[Address, ViewRecord]:

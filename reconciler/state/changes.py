@@ -98,6 +98,7 @@ def note_upload(db: "Database", upload: UploadRecord) -> None:
     columns = {
         "at": time_text(upload.at),
         "provider": upload.provider,
+        "origin": upload.origin,
         "digest": upload.digest,
         "form": upload.form,
         "url": upload.url,

@@ -87,6 +87,7 @@ def durations(connection: sqlite3.Connection, provider: ProviderName) -> tuple[U
 def upload(
     connection: sqlite3.Connection,
     provider: ProviderName,
+    origin: str,
     digest: Digest,
     form: str,
     until: datetime,
@@ -94,15 +95,15 @@ def upload(
     """Return the upload that lives longest, if that is beyond `until`."""
     row = connection.execute(
         "SELECT url, at, expires_at FROM uploads"
-        " WHERE provider = ? AND digest = ? AND form = ? AND expires_at > ?"
+        " WHERE provider = ? AND origin = ? AND digest = ? AND form = ? AND expires_at > ?"
         " ORDER BY expires_at DESC LIMIT 1",
-        (provider, digest, form, time_text(until)),
+        (provider, origin, digest, form, time_text(until)),
     ).fetchone()
     if row is None:
         return None
     url, at, expires_at = row
     when = datetime.fromisoformat
-    return UploadRecord(provider, digest, form, url, when(at), when(expires_at))
+    return UploadRecord(provider, origin, digest, form, url, when(at), when(expires_at))
 
 
 def views(connection: sqlite3.Connection) -> dict[Address, ViewRecord]:

@@ -51,10 +51,12 @@ class EventRecord:
 class UploadRecord:
     """A picture that a provider keeps for a while.
 
-    `digest` is our own bytes'; `form` says what was made of them for the wire (engine/inputs.py).
+    `origin` is the API's scheme and host: no other one knows the picture. `digest` is our own
+    bytes'; `form` says what was made of them for the wire (engine/inputs.py).
     """
 
     provider: ProviderName
+    origin: str
     digest: Digest
     form: str
     url: str

@@ -232,13 +232,14 @@ _REPORTS = Step(
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             at TEXT NOT NULL,
             provider TEXT NOT NULL,
+            origin TEXT NOT NULL,
             digest TEXT NOT NULL,
             form TEXT NOT NULL,
             url TEXT NOT NULL,
             expires_at TEXT NOT NULL
         ) STRICT
         """,
-        "CREATE INDEX uploads_digest ON uploads (provider, digest, form, expires_at)",
+        "CREATE INDEX uploads_digest ON uploads (provider, origin, digest, form, expires_at)",
     ),
 )
 

@@ -105,8 +105,8 @@ def test_looking_commands_json(bought: Project, shop: Shop) -> None:
         assert shown["state"] == "in_sync"
         assert shown["paid_micro_usd"] == 300_000
         assert shown["spec"]["line"] == 8
-        assert shown["sent"]["path"] == "generateTask/midjourney"
-        assert shown["sent"]["body"]["input"]["mode"] == "upscale"
+        assert shown["sent"][0]["path"] == "generateTask/midjourney"
+        assert shown["sent"][0]["body"]["input"]["mode"] == "upscale"
         (take,) = shown["takes"]
         assert take["phase"] == "stored"
         assert take["candidates"][0]["picture"]["digest"] == next(iter(shown["view"].values()))

@@ -17,7 +17,8 @@ import simulation_dice as seeded
 from engine_kit import APIMART, Parts, World
 from engine_wire import Visit
 from simulation_books import Books
-from simulation_promises import check, check_end, demand, hopeful
+from simulation_end import check_end, hopeful
+from simulation_promises import check, demand
 from simulation_trees import FILES
 from virtual_time import Crash
 
@@ -138,13 +139,16 @@ class Story:
 
     def _disturbed_run(self) -> None:
         self.world.refuses = seeded.refusals(self._dice)
-        wish = seeded.disturbance(self._dice, self._terms)
+        wish, everything = seeded.disturbance(self._dice, self._terms), self.world.resources
+        self.world.resources = seeded.kept(self._dice, everything)
         try:
             run = self.world.run(replace(wish, meanwhile=self._surprises()))
         except Crash:
             self._deaths += 1
         else:
             demand(run.left_tasks == 0, "tasks are still running")
+        finally:
+            self.world.resources = everything
 
     def _surprises(self) -> tuple[tuple[float, Callable[[], None]], ...]:
         """Return what befalls the machine during a run: it sleeps, or its clock is set."""

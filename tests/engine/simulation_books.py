@@ -8,8 +8,7 @@ from typing import NamedTuple
 from engine_kit import APIMART, World
 
 from reconciler.ids import Address, CandidateNumber, IntentId, TaskId
-from reconciler.purchase import Phase, Purchase
-from reconciler.sandbox.jobs import Phase as State
+from reconciler.purchase import Purchase
 from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.spec.request import Imagine, Operation, Remix, Video, decode
@@ -40,6 +39,7 @@ class Books:
             told = store.log()
         self.known = {one.task_id: one for one in self.attempts if one.task_id}
         self.doubted = {one.intent for one in told if one.kind == "answer_lost"}
+        self.given_up = {one.intent: one.at for one in told if one.kind == "links_gone"}
         self._movements = world.sandbox.ledger()
 
     @cached_property
@@ -55,21 +55,11 @@ class Books:
 
     @cached_property
     def net(self) -> Mapping[TaskId, int]:
-        """What each task has cost in the end, in micro-dollars.
-
-        One that waits for a second step that was refused will be given back; nobody can hurry that.
-        """
+        """What each task has cost in the end, in micro-dollars."""
         sums: Counter[TaskId] = Counter()
         for one in self._movements:
             sums[one.task_id] += one.amount if one.kind is EntryKind.CHARGE else -one.amount
-        for task_id, purchase in self.known.items():
-            if purchase.phase is Phase.FAILED and self.is_waiting(task_id):
-                sums[task_id] = 0
         return sums
-
-    def is_waiting(self, task_id: TaskId) -> bool:
-        """Whether a task waits for its second step."""
-        return self.tasks[task_id].phase(self.world.clock()) is State.PAUSED
 
     def is_forgotten(self, purchase: Purchase) -> bool:
         """Whether its vendor does not tell of its task any more, however it ended."""

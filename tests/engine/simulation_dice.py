@@ -5,7 +5,7 @@ own 500, that answer is an honest one here; where it does not, the task behind i
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine_kit import APIMART, APIXO, Wish
@@ -14,7 +14,7 @@ from virtual_time import Fate
 
 from reconciler.config import ServerErrors
 from reconciler.engine.channel import Manner
-from reconciler.ids import ProviderName
+from reconciler.ids import Address, ProviderName
 from reconciler.money import MicroUsd
 from reconciler.policy import OnDoubt, Policy
 from reconciler.sandbox.faults import (
@@ -149,6 +149,17 @@ def disturbance(dice: random.Random, terms: Terms) -> Wish:
     fate = Fate(still_arrives=still_arrives)
     setattr(fate, place, dice.randint(1, most))
     return replace(wish, fate=fate)
+
+
+def kept(dice: random.Random, resources: Mapping[Address, Resource]) -> dict[Address, Resource]:
+    """Return what the specs ask for in a run: mostly all, now and then without one branch."""
+    gone: set[Address] = set()
+    if dice.random() < 0.15:
+        gone.add(dice.choice(list(resources)))
+    for address, one in resources.items():
+        if one.parent is not None and one.parent.address in gone:
+            gone.add(address)
+    return {address: one for address, one in resources.items() if address not in gone}
 
 
 def clock_jump(dice: random.Random) -> float:

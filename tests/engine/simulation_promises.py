@@ -1,7 +1,7 @@
 """The promises, checked against the sandbox's ledger and everything that went over the network."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import pairwise
 
 from engine_kit import APIMART, World
@@ -9,10 +9,9 @@ from simulation_books import Books, Entry
 
 from reconciler.assets.objects import Integrity, ObjectStore
 from reconciler.evidence import Verdict
-from reconciler.ids import Address, IntentId, ProviderName, TaskId
+from reconciler.ids import IntentId, ProviderName, TaskId
 from reconciler.inquiry import _Account, sending_time
 from reconciler.money import MicroUsd
-from reconciler.plan.actions import Action, Plan, Verb
 from reconciler.policy import FailureKind, OnDoubt
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.desk import account_of
@@ -21,7 +20,7 @@ from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.spec.request import Single, decode, is_local
 from reconciler.state.store import Limits
 
-_OVER = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED)
+OVER = (Phase.REJECTED, Phase.FAILED, Phase.CANCELLED)
 _DELIVERED = (Phase.SUCCEEDED, Phase.STORED)
 _DOUBTFUL = (Phase.SUBMITTING, Phase.IN_DOUBT, Phase.ABANDONED)
 _PAID = (Phase.SUBMITTED, Phase.MODAL, *_DELIVERED)
@@ -100,7 +99,7 @@ def _check_attempts(books: Books, given_up: Collection[IntentId]) -> None:
     for attempts in takes.values():
         for before, _ in pairwise(attempts):
             is_decided = rebuys or before.id in given_up
-            is_over = before.phase in _OVER or (before.phase is Phase.ABANDONED and is_decided)
+            is_over = before.phase in OVER or (before.phase is Phase.ABANDONED and is_decided)
             demand(is_over, f"{before.address} is {before.phase}, and was bought again")
             is_for_good = before.failure is not None and before.failure.kind in _FOR_GOOD
             demand(not is_for_good, f"{before.address} failed for good, and was bought again")
@@ -260,62 +259,3 @@ def _check_uploads(world: World) -> None:
         for one in tries[:-1]:
             is_proven = not one.arrived or one.status == 429
             demand(is_proven, f"run {one.run}: a picture was given away again after {one.status}")
-
-
-def hopeful(books: Books, plan: Plan) -> list[Action]:
-    """Return what can come to an end, and does not wait for a task that its vendor has forgotten.
-
-    Nobody can bring home what was not fetched within the three days that APIMart keeps a task.
-    """
-    hopeless: set[Address] = set()
-    for one in plan.actions:
-        purchase = one.purchase
-        is_lost = one.verb is Verb.WAIT and purchase is not None and books.is_forgotten(purchase)
-        if is_lost or not hopeless.isdisjoint(one.after):
-            hopeless.add(one.address)
-    return [one for one in plan.actions if one.address not in hopeless]
-
-
-def check_end(books: Books) -> None:
-    """Nothing paid is forgotten, and nothing is left to do. Raises BrokenPromiseError."""
-    plan = books.world.plan()
-    left = {one.verb for one in hopeful(books, plan)}
-    demand(left <= {Verb.BLOCKED, Verb.PICK}, f"it does not end: {left}")
-    listed = {one.address for one in plan.actions}
-    shown = len(books.world.resources.keys() - listed)
-    demand(plan.in_sync == shown, f"{plan.in_sync} in sync, {shown} expected")
-    for purchase in books.attempts:
-        task = books.tasks[purchase.task_id] if purchase.task_id else None
-        is_ended = _is_over(purchase) if task is None else _is_at_home(purchase, task, books)
-        demand(is_ended, f"{purchase.address} was forgotten: {purchase.phase}")
-    for purchase in _latest(books):
-        if purchase.address in books.world.resources:
-            is_reported = purchase.phase is Phase.STORED or purchase.address in listed
-            demand(is_reported, f"{purchase.address} is {purchase.phase}, and nobody says so")
-
-
-def _is_over(purchase: Purchase) -> bool:
-    """Whether a purchase without a task has ended; what was made here never had one."""
-    is_made_here = purchase.phase is Phase.STORED and is_local(decode(purchase.canonical))
-    return is_made_here or purchase.phase in (*_OVER, Phase.ABANDONED)
-
-
-def _is_at_home(purchase: Purchase, task: Task, books: Books) -> bool:
-    """Whether all that a task gave is there, or there is a true reason why not."""
-    world, gave = books.world, 1 if task.mode == "DESCRIBE" else task.pictures
-    match purchase.phase:
-        case Phase.STORED:
-            return len(purchase.candidates) == gave
-        case Phase.FAILED:
-            return task.failure is not None or gave == 0 or books.is_waiting(task.task_id)
-        case Phase.SUCCEEDED:
-            life = world.sandbox._desk.settings.link_lifetime
-            is_dead = world.clock() >= task.finished + life.total_seconds()
-            return purchase.links_expire_at is None and is_dead
-        case _:
-            return books.is_forgotten(purchase)
-
-
-def _latest(books: Books) -> Iterator[Purchase]:
-    """Yield the last attempt at each take."""
-    yield from {one.key: one for one in books.attempts}.values()

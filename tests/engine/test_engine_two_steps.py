@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine_kit import PLENTY, Run, World, at_apimart
+from engine_kit import PLENTY, Parts, Run, World, at_apimart
 from pictures_kit import picture
 from virtual_time import Crash, Fate
 
 from reconciler.assets.objects import ObjectStore
+from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
-from reconciler.ids import Address, Digest
+from reconciler.ids import Address, Digest, TaskId
 from reconciler.money import NOTHING
 from reconciler.plan.actions import Reason, Verb
 from reconciler.policy import FailureKind
-from reconciler.purchase import Phase
+from reconciler.providers.protocol import Awaiting, TaskState
+from reconciler.purchase import Failure, Phase, TaskFailed
 from reconciler.sandbox.faults import (
     Action,
     DropAfter,
@@ -158,19 +160,22 @@ def test_a_bad_answer_to_the_second_step(tmp_path: Path, misdeed: Action, sent: 
 
 
 def test_a_refused_second_step(tmp_path: Path) -> None:
-    """A refusal counts when the task still waits after it; the provider refunds what then ends."""
+    """It ends our work on the task, not the task: only the provider says what became of that."""
     made = world(tmp_path / "w", manner=replace(PLENTY, refunds_failures=True))
     made.order(Place.MODAL, Status(422, message="the mask failed moderation"), times=None)
     run = made.apply()
 
-    assert run.ending(LAMP) is Ending.FAILED
-    failed = made.purchase(LAMP)
-    assert failed.phase is Phase.FAILED
-    assert failed.cost == NOTHING
+    assert run.ending(LAMP) is Ending.STILL_RUNNING
     assert "the mask failed moderation" in run.outcome(LAMP).detail
+    assert made.phase(LAMP) is Phase.MODAL
     assert len(made.sent(Place.MODAL)) == 1
-    last_poll = made.polls(failed.task_id)[-1]
+    last_poll = made.polls(made.purchase(LAMP).task_id)[-1]
     assert last_poll > made.sent(Place.MODAL)[0].at
+
+    made.sleep(31 * 60)
+    made.apply()
+    failed = made.purchase(LAMP)
+    assert (failed.phase, failed.cost) == (Phase.FAILED, NOTHING)
 
 
 def test_a_key_without_permission_loses_no_task(tmp_path: Path) -> None:
@@ -258,3 +263,52 @@ def _digest(made: World) -> Digest:
     digest = made.resources[LAMP].files[0].digest
     assert digest is not None
     return digest
+
+
+class Waiting(Channel):
+    """An API that says MODAL of every task when it is asked first."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._told: set[TaskId] = set()
+
+    async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:
+        """Ask; the first answer is another one."""
+        answer = await super().look(task_id, due)
+        if task_id in self._told:
+            return answer
+        self._told.add(task_id)
+        return Awaiting()
+
+
+def test_another_task_that_waits_is_left_alone(tmp_path: Path) -> None:
+    """Only inpainting has a second step (section 19 of the facts doubts it): it stops nobody."""
+    made = World(tmp_path / "w", parts=Parts(channel=Waiting))
+    hawk = at_apimart("hawk", Imagine("hawk", version="7", speed=Speed.FAST))
+    made.resources = {hawk.address: hawk}
+
+    assert made.apply().ending("hawk") is Ending.DONE
+    assert made.sent(Place.MODAL) == []
+
+
+class Keeping(Channel):
+    """An API that fails every task, and still counts it for something."""
+
+    async def look(self, task_id: TaskId, due: float | None = None) -> TaskState:  # noqa: ARG002
+        """Say that it failed, and what it counts for."""
+        failure = Failure(FailureKind.TIMED_OUT, "FAILURE", "Task timeout", "run apply again")
+        return self.refunded(TaskFailed(failure, quota="27520"))
+
+
+@pytest.mark.parametrize(("per_usd", "cost"), [(None, 55_040), (500_000, 55_040), (1e6, 27_520)])
+def test_what_a_failed_task_still_counts_for_is_not_refunded(
+    tmp_path: Path, per_usd: float | None, cost: int
+) -> None:
+    """Its price stays booked, or the quota's worth, and nothing is bought again in that run."""
+    manner = replace(PLENTY, refunds_failures=True, quota_per_usd=per_usd)
+    made = World(tmp_path / "w", manner=manner, parts=Parts(channel=Keeping))
+    hawk = at_apimart("hawk", Imagine("hawk", version="7", speed=Speed.FAST))
+    made.resources = {hawk.address: hawk}
+
+    assert made.apply().ending("hawk") is Ending.FAILED
+    assert [one.cost for one in made.attempts()] == [cost]

@@ -10,7 +10,8 @@ says that the project has a public place.
 they were then. Beside them: `phase` (stored), `pictures` (4, or 1; or a list of those that came),
 `shown` (stored ones are), `links` (live, expired, gone), `fruitless` (attempts that gave nothing
 before, 0), `lost` (candidates whose bytes are missing), `price` and `charged` in dollars, `age` (48
-hours), `failure` [kind, code, words], `offers` [[operation, candidates, kinds]].
+hours), `failure` [kind, code, words], `renumbered` (nobody says which came), `offers` [[operation,
+candidates, kinds]].
 """
 
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ from reconciler.purchase import (
     ParentUse,
     Phase,
     Purchase,
+    Report,
     StoredPicture,
 )
 from reconciler.spec.request import (
@@ -181,6 +183,7 @@ class Past:
             failure=failure_of(entry),
             candidates=self._candidates(resource, entry, phase) if finished else (),
             follow_ups=follow_ups_of(entry),
+            report=Report(is_renumbered=entry.get("renumbered", False)),
         )
         return Bought(resource, purchase)
 

@@ -25,6 +25,7 @@ from reconciler.plan.render import plain
 from reconciler.planning import Wish, planned
 from reconciler.project import Project
 from reconciler.purchase import Purchase, Report
+from reconciler.spec.diagnostics import SpecProblemsError
 from reconciler.verifying import Fate, verify
 
 ProjectOf = Callable[[Mapping[str, str | bytes]], Path]
@@ -209,16 +210,15 @@ def test_show_of_what_is_cut_out_here_sends_nothing(applied: Project) -> None:
     portrait = portray(applied, "owl.second")
     lines = list(portrait_lines(portrait, plain))
 
-    assert portrait.sent is None
+    assert portrait.sent == ()
     assert "  operation: single" in lines
     assert not any(line.startswith("sent as") for line in lines)
 
 
 def test_show_of_a_follow_up_names_the_task_it_will_start_from(applied: Project) -> None:
     """The step's task, not the grid's: placeholders say where they come from."""
-    sent = portray(applied, "owl.left").sent
+    (sent,) = portray(applied, "owl.left").sent
 
-    assert sent is not None
     assert sent.body is not None
     assert sent.body["task_id"] == "<task id of owl.@2>"
 
@@ -228,3 +228,30 @@ def test_show_of_a_step_says_what_it_is_for(applied: Project) -> None:
     lines = list(portrait_lines(portray(applied, "owl.@2"), plain))
 
     assert "  bought for follow-ups that start from it" in lines
+
+
+def test_what_is_owned_is_judged_by_its_maker(project_of: ProjectOf) -> None:
+    """APIMart knows no words for a variation; those of APIXO's pictures are APIXO's to judge."""
+    spec = """\
+images:
+  owl:
+    prompt: an owl
+    version: "7"
+    speed: fast
+    pick: 1
+    variants:
+      near: {vary: subtle, prompt: an owl asleep}
+"""
+    config = BOTH.replace("default_provider: apimart", "default_provider: apixo")
+    root = project_of({"reconciler.yaml": config, "specs/a.yaml": spec})
+    assert apply(Project.find(root), Wish(), Agreeable()) is not None
+
+    (root / "reconciler.yaml").write_text(BOTH)
+    assert planned(Project.find(root), Wish()).plan.work() == ()
+    (root / "specs" / "a.yaml").write_text(spec + "      far: {vary: strong, prompt: far off}\n")
+    (action,) = planned(Project.find(root), Wish()).plan.work()
+    assert (action.verb, action.provider) == (Verb.BUY, "apixo")
+
+    (root / "specs" / "a.yaml").write_text(spec.replace("an owl\n", "another owl\n"))
+    with pytest.raises(SpecProblemsError, match="problem"):
+        planned(Project.find(root), Wish())

@@ -149,6 +149,11 @@ def test_clips(fields: dict[str, Any]) -> None:
     assert finished(action="VIDEO", **fields).urls == tuple(wanted)
 
 
+def test_no_clips() -> None:
+    """A batch that moderation has emptied is over: an empty list is a result, too (section 6)."""
+    assert finished(action="VIDEO", video_urls=[], fail_reason="2 were removed").urls == ()
+
+
 FOUR = "1️⃣ an owl\n2️⃣ a bird\n3️⃣ brass\n4️⃣ a toy — 猫"
 
 
@@ -210,8 +215,11 @@ def test_what_a_failure_cost(fields: dict[str, Any], charged: int | None) -> Non
 
 
 def test_failure_that_keeps_the_money() -> None:
-    """A quota that is not zero yet is no certainty."""
-    assert failed(task("FAILURE", quota=12500)).charged is None
+    """A quota that is not zero is told on, so that nobody takes it for refunded; dollars count."""
+    for status in ("FAILURE", "CANCEL"):
+        kept = failed(task(status, quota=12500))
+        assert (kept.charged, kept.quota) == (None, "12500")
+        assert failed(task(status, cost=0.05)).charged == usd("0.05")
 
 
 def test_unified_failure() -> None:
@@ -224,10 +232,10 @@ def test_unified_failure() -> None:
 
 @pytest.mark.parametrize("got", [task("CANCEL"), unified("cancelled")])
 def test_cancelled(got: HttpAnswer) -> None:
-    """It waited too long for its second step: refunded, and it may be bought again (section 8)."""
+    """It waited too long for its second step, and may be bought again (section 8)."""
     verdict = failed(got)
     assert verdict.failure.kind is FailureKind.TIMED_OUT
-    assert verdict.charged == NOTHING
+    assert (verdict.charged, verdict.quota) == (None, None)  # silent: the documented refund counts
 
 
 GONE = [envelope_a(404), envelope_b(3, "task not found", status=404), envelope_b(3, "no such task")]
@@ -342,3 +350,18 @@ def ended(exchange: Exchange[TaskState], got: HttpAnswer) -> TaskState:
         except StopIteration as end:
             state: TaskState = end.value
             return state
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_renumbered"),
+    [
+        ({"action": "IMAGINE", "image_urls": URLS}, False),
+        ({"action": "IMAGINE", "image_urls": URLS[:3]}, True),
+        ({"action": "EDITS", "image_urls": URLS[:2]}, False),
+        ({"action": "EDITS", "image_urls": URLS[:2], "fail_reason": "one was removed"}, True),
+        ({"action": "UPSCALE", "image_urls": URLS[:1]}, False),
+    ],
+)
+def test_which_one_is_missing_nobody_says(fields: dict[str, Any], is_renumbered: bool) -> None:
+    """Our numbers may not be the provider's when some were taken out (section 6)."""
+    assert finished(**fields).report.is_renumbered is is_renumbered

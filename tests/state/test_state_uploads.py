@@ -28,13 +28,14 @@ from reconciler.state.writable import migrate
 
 STONE = UploadRecord(
     ProviderName("apimart"),
+    "https://api.example.com/",
     Digest("ab" * 32),
     "picture",
     "https://upload.example.com/1",
     NOW,
     NOW + timedelta(hours=72),
 )
-WHICH = (STONE.provider, STONE.digest, STONE.form)
+WHICH = (STONE.provider, STONE.origin, STONE.digest, STONE.form)
 SECOND = timedelta(seconds=1)
 
 
@@ -48,16 +49,21 @@ def in_flight(store: Store) -> Purchase:
 
 
 def test_an_upload_is_found_as_long_as_it_lives(tmp_path: Path) -> None:
-    """Up to its end and not at it; and only for its provider, its picture and its form."""
+    """Up to its end and not at it; and only at its provider's API, for its picture and form."""
     with Store.open(tmp_path / "a.db") as store:
         store.note_upload(STONE, RUN, Address("moss"))
     with Store.open(tmp_path / "a.db", read_only=True) as store:
         assert store.upload(*WHICH, NOW) == STONE
         assert store.upload(*WHICH, STONE.expires_at - SECOND) == STONE
         assert store.upload(*WHICH, STONE.expires_at) is None
-        assert store.upload(ProviderName("other"), STONE.digest, "picture", NOW) is None
-        assert store.upload(STONE.provider, Digest("cd" * 32), "picture", NOW) is None
-        assert store.upload(STONE.provider, STONE.digest, "mask", NOW) is None
+        for other in (
+            replace(STONE, provider=ProviderName("other")),
+            replace(STONE, origin="http://sandbox.invalid/"),
+            replace(STONE, digest=Digest("cd" * 32)),
+            replace(STONE, form="mask"),
+        ):
+            which = (other.provider, other.origin, other.digest, other.form)
+            assert store.upload(*which, NOW) is None
 
 
 def test_the_upload_that_lives_longest_counts(tmp_path: Path) -> None:

@@ -94,6 +94,10 @@ class Apimart:
         """Buy one task (sections 2 to 5)."""
         return submitting.submit(order)
 
+    def has_second_step(self, request: Request) -> bool:
+        """Whether it is inpainting, which waits for its mask (section 4)."""
+        return isinstance(request, Inpaint)
+
     def go_on(
         self, task_id: TaskId, order: Order
     ) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:

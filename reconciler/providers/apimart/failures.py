@@ -72,9 +72,9 @@ def failed_task(code: str, reason: Any) -> Failure:
 
 
 def cancelled_task(code: str, reason: Any) -> Failure:
-    """Return the failure of a task that waited too long for its second step (section 8)."""
-    words = quoted(reason) or "cancelled: its second step did not come within 30 minutes"
-    return Failure(FailureKind.TIMED_OUT, code, words, "run apply again: it was refunded")
+    """Return the failure of a cancelled task: one that waited too long for its second step (8)."""
+    words = quoted(reason) or "the task was cancelled there"
+    return Failure(FailureKind.TIMED_OUT, code, words, "run apply again")
 
 
 def no_button() -> Failure:

@@ -33,10 +33,15 @@ from reconciler.providers.protocol import (
     Unknown,
     quoted,
 )
-from reconciler.purchase import Report, TaskFailed
+from reconciler.purchase import Failure, Report, TaskFailed
 
 _PERCENT = re.compile(r"([0-9]{1,4})%?")
 _BUTTON = re.compile(r"MJ::JOB::\w+::\d+::([0-9A-Za-z_-]+)")
+_RESULTS = ("video_urls", "video_url", "videos", "image_urls", "images")
+_ZERO = re.compile(r"0+(\.0+)?")
+_IN_A_GRID = 4
+_GRIDS = frozenset({"IMAGINE", "VARIATION", "REROLL"})
+"""What gives four pictures, unless some were taken out (section 2)."""
 _MILLISECONDS_FROM = 100_000_000_000
 """A moment above this is no number of seconds before the year 5138."""
 
@@ -84,8 +89,7 @@ def _task(task: JsonObject) -> TaskState:
         case "FAILURE" | "failed" as stage:
             return _failed(task, stage)
         case "CANCEL" | "cancelled" as stage:
-            failure = failures.cancelled_task(stage, _reason(task))
-            return TaskFailed(failure, NOTHING, _created(task))
+            return _ended(task, failures.cancelled_task(stage, _reason(task)))
         case "MODAL":
             return Awaiting(_created(task))
         case stage:
@@ -100,12 +104,17 @@ def _progress(value: Any) -> int | None:
 
 
 def _failed(task: JsonObject, stage: str) -> TaskFailed:
-    """Money is certain where it says that nothing is kept (section 8)."""
     error = task.get("error")
     code = quoted(error.get("code")) if isinstance(error, dict) else ""
-    is_refunded = str(task.get("quota")) == "0" or dollars(task.get("cost")) == NOTHING
-    failure = failures.failed_task(code or stage, _reason(task))
-    return TaskFailed(failure, NOTHING if is_refunded else None, _created(task))
+    return _ended(task, failures.failed_task(code or stage, _reason(task)))
+
+
+def _ended(task: JsonObject, failure: Failure) -> TaskFailed:
+    """Money is certain where it names dollars, or counts nothing (section 8)."""
+    quota, cost = _quota(task), _cost(task)
+    if cost is None and quota is not None and _ZERO.fullmatch(quota):
+        cost = NOTHING
+    return TaskFailed(failure, cost, _created(task), None if cost is not None else quota)
 
 
 def _reason(task: JsonObject) -> Any:
@@ -128,6 +137,10 @@ def _finished(task: JsonObject) -> Finished | TryAgain:
     )
 
 
+def _quota(task: JsonObject) -> str | None:
+    return quoted(task.get("quota")) or None
+
+
 def _cost(task: JsonObject) -> MicroUsd | None:
     return dollars(task.get("cost"))
 
@@ -138,10 +151,11 @@ def _links(task: JsonObject) -> tuple[str | None, ...] | None:
         return _words(task)
     result = task.get("result")
     found = result if isinstance(result, dict) else task
-    for name in ("video_urls", "video_url", "videos", "image_urls", "images"):
+    for name in _RESULTS:
         if found.get(name):
             return tuple(_flattened(found[name]))
-    return () if "image_urls" in found or found is result else _words(task)
+    is_empty = found is result or not found.keys().isdisjoint(_RESULTS)
+    return () if is_empty else _words(task)
 
 
 def _flattened(value: Any) -> Iterator[str | None]:
@@ -177,11 +191,14 @@ def _is_describe(task: JsonObject) -> bool:
 
 
 def _report(task: JsonObject) -> Report:
+    remark, images = quoted(task.get("fail_reason")) or None, task.get("image_urls")
+    pictures = len(images) if isinstance(images, list) else 0
     return Report(
         grid_url=_text(task.get("grid_image_url")),
-        remark=quoted(task.get("fail_reason")) or None,
-        quota=quoted(task.get("quota")) or None,
+        remark=remark,
+        quota=_quota(task),
         handle=_handle(task.get("buttons")),
+        is_renumbered=0 < pictures < _IN_A_GRID and (bool(remark) or task.get("action") in _GRIDS),
     )
 
 

@@ -80,6 +80,10 @@ class Apixo:
         """Buy one task (sections 2 and 4)."""
         return wire.submit(order)
 
+    def has_second_step(self, request: Request) -> bool:  # noqa: ARG002 - the same for all
+        """Return False: one call makes a task."""
+        return False
+
     def go_on(
         self, task_id: TaskId, order: Order
     ) -> Exchange[Accepted | Refused | AnswerLost | TryAgain]:
