@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
-from reconciler.money import format_price, format_usd
+from reconciler.money import format_usd
 from reconciler.plan.offers import undelivered
 from reconciler.purchase import Phase, Purchase
 from reconciler.spec.request import Operation, Video, decode
@@ -63,7 +63,7 @@ _MEANINGS: Final = {
     Symptom.MODAL_WAITING: "its second step is missing: `reconcile apply` sends it",
     Symptom.EMPTY_PROMPT: "nothing to do: a describe's text is then read from `description`",
     Symptom.MISSING_PICTURE: "the provider's filter kept it back; that is refunded nowhere we know",
-    Symptom.HIGH_BILL: "see the provider's own count (`quota`), and the batch size of videos",
+    Symptom.HIGH_BILL: "above the price: compare `quota`; each clip of a video's batch is paid",
 }
 
 
@@ -153,18 +153,16 @@ def _named(noun: str, items: Sequence[object]) -> str:
 
 
 def _expensive(purchase: Purchase) -> Iterator[Case]:
-    """A charge above the price; and batches of videos, which explain most surprises."""
+    """A charge above the price; of a batch of videos it says that each clip is paid."""
+    charged, price = purchase.charged, purchase.price
+    if charged is None or price is None or charged <= price:
+        return
     quota = f", `quota` {purchase.report.quota}" if purchase.report.quota else ""
     request = decode(purchase.canonical) if _is_video(purchase) else None
     batch = request.batch if isinstance(request, Video) and request.batch > 1 else None
     clips = f"; a batch of {batch} clips pays for each" if batch else ""
-    charged, price = purchase.charged, purchase.price
-    if charged is not None and price is not None and charged > price:
-        words = f"charged {format_usd(charged)}, expected {format_usd(price)}{quota}{clips}"
-        yield Case(Symptom.HIGH_BILL, purchase, words)
-    elif batch:
-        words = f"a batch of {batch} clips pays for each: {format_price(purchase.cost)}{quota}"
-        yield Case(Symptom.HIGH_BILL, purchase, words)
+    words = f"charged {format_usd(charged)}, expected {format_usd(price)}{quota}{clips}"
+    yield Case(Symptom.HIGH_BILL, purchase, words)
 
 
 def _is_video(purchase: Purchase) -> bool:

@@ -8,27 +8,25 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from reconciler.assets.objects import ObjectStore
+from reconciler.calls import sendings
 from reconciler.errors import UsageError
-from reconciler.ids import Address, CandidateNumber, Digest, ProviderName, TaskId
+from reconciler.ids import Address, Digest, IntentId, ProviderName
 from reconciler.inventory import is_step, text_of
 from reconciler.money import MicroUsd
 from reconciler.plan.actions import Action, Plan, Reason, Verb
+from reconciler.plan.owned import Owned
 from reconciler.planning import Wish, gather, make
 from reconciler.project import Project
-from reconciler.providers.check import ancestors
-from reconciler.providers.protocol import HttpCall, Lineage, Order, ParentTask, Provider
+from reconciler.providers.protocol import HttpCall
 from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Diagnostic, locate
 from reconciler.spec.load import Specs
-from reconciler.spec.request import is_local
 from reconciler.spec.resource import Resource
 from reconciler.spec.whence import whence
 from reconciler.state.budget import month_start
 from reconciler.state.lock import Holder, holder
 from reconciler.state.records import EventRecord, ViewRecord
 from reconciler.state.store import Store
-
-_NOT_BOUGHT_YET = TaskId("<task id of {}>")
 
 
 class State(StrEnum):
@@ -136,7 +134,8 @@ class Portrait:
     `sent` are the calls that would be made now, none for what is made here; `takes` every
     attempt, the oldest first. `steps` are what its follow-ups needed first, bought under addresses
     such as `library.@2`. `texts` are the words of descriptions, by digest; `vendors` how providers
-    are called.
+    are called; `origins` from which candidate a take was made, as `library@2`. `is_followed`: what
+    some address shows was made from it.
     """
 
     address: Address
@@ -150,6 +149,8 @@ class Portrait:
     steps: tuple[Purchase, ...]
     texts: Mapping[Digest, str]
     vendors: Vendors
+    origins: Mapping[IntentId, str]
+    is_followed: bool
 
     def cost(self) -> MicroUsd:
         """Return what was paid, or perhaps paid, under this address."""
@@ -172,14 +173,42 @@ def portray(project: Project, name: str) -> Portrait:
             resource,
             _place(project, resource) if resource else None,
             action,
-            _sent(project, specs, resource, action, takes) if resource else (),
+            sendings(project, specs, resource, action, takes) if resource else (),
             view,
             takes,
             store.log(address),
             tuple(_steps(owned.purchases.values(), takes)),
             _texts(takes, ObjectStore(project.assets_path)),
             vendors_of(project),
+            dict(_origins(takes, store)),
+            _is_followed(takes, owned),
         )
+
+
+def standing_of(portrait: Portrait) -> str:
+    """Return how an address stands, and why."""
+    action = portrait.action
+    if action is not None:
+        note = f" ({action.note})" if action.note else ""
+        return f"{state_of(action)}: {action.reason}{note}"
+    if portrait.resource is not None:
+        return "in sync"
+    is_in_use = portrait.is_followed and any(map(is_step, portrait.takes))
+    return "in sync: follow-ups start from it" if is_in_use else "no spec asks for it any more"
+
+
+def _origins(takes: Iterable[Purchase], store: Store) -> Iterator[tuple[IntentId, str]]:
+    for one in takes:
+        above = store.purchase(one.parent.intent) if one.parent else None
+        if above is not None and one.parent is not None:
+            number = one.parent.candidate
+            yield one.id, f"{above.address}@{number}" if number else above.address
+
+
+def _is_followed(takes: Collection[Purchase], owned: Owned) -> bool:
+    intents = {one.id for one in takes}
+    shown = (owned.purchases.get(one.key) for one in owned.shown.values())
+    return any(one and one.parent and one.parent.intent in intents for one in shown)
 
 
 def _steps(purchases: Iterable[Purchase], takes: Collection[Purchase]) -> Iterator[Purchase]:
@@ -221,65 +250,6 @@ def _takes(store: Store, address: Address, view: ViewRecord | None) -> tuple[Pur
 def _place(project: Project, resource: Resource) -> Diagnostic:
     place = whence(project.root, project.config, resource, ())
     return locate([place.problem("")], project.read)[0]
-
-
-def _sent(
-    project: Project,
-    specs: Specs,
-    resource: Resource,
-    action: Action | None,
-    takes: tuple[Purchase, ...],
-) -> tuple[HttpCall, ...]:
-    """Return the submission, and the second step; what is not known before has placeholders."""
-    adapter = project.adapters().get(_maker(specs, resource, action, takes))
-    if adapter is None or is_local(resource.request):
-        return ()
-    above = tuple(one.request for one in ancestors(resource, specs.resources))
-    tasks = tuple(one for one in above if not is_local(one))
-    if any(adapter.issues(resource.request, above)):
-        return ()
-    links = {one.digest: f"<link of {one.path}>" for one in resource.files if one.digest}
-    order = Order(resource.request, _parent(specs, resource, adapter, tasks), tasks, links)
-    first = next(adapter.submit(order))
-    if not adapter.has_second_step(resource.request):
-        return (first,)
-    task = TaskId(_NOT_BOUGHT_YET.format(resource.address))
-    return first, next(adapter.go_on(task, order))
-
-
-def _maker(
-    specs: Specs, resource: Resource, action: Action | None, takes: tuple[Purchase, ...]
-) -> ProviderName:
-    """Return who makes it, or made it."""
-    if action is not None and action.provider is not None:
-        return action.provider
-    root = [resource, *ancestors(resource, specs.resources)][-1]
-    return takes[-1].provider if takes else root.provider
-
-
-def _parent(
-    specs: Specs, resource: Resource, adapter: Provider, tasks: Lineage
-) -> ParentTask | None:
-    """Return the task that it starts from at the provider, with placeholders."""
-    start = resource
-    candidate = None
-    while start.parent is not None:
-        candidate = start.parent.candidate or _pick(specs, start) or CandidateNumber(1)
-        start = specs.resources[start.parent.address]
-        if not is_local(start.request):
-            break
-    if candidate is None:
-        return None
-    name = f"{start.address}@{candidate}"
-    first = adapter.prerequisite(resource.request, tasks)
-    task = start.address if first is None else Address(f"{start.address}.@{candidate}")
-    number = candidate if first is None else CandidateNumber(1)
-    handle = f"<handle of {task}>"
-    return ParentTask(TaskId(_NOT_BOUGHT_YET.format(task)), number, f"<link of {name}>", handle)
-
-
-def _pick(specs: Specs, resource: Resource) -> CandidateNumber | None:
-    return specs.resources[resource.parent.address].pick if resource.parent else None
 
 
 def _unknown(name: str, specs: Specs) -> UsageError:

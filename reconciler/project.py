@@ -14,7 +14,7 @@ from reconciler.ids import Address, ProviderName
 from reconciler.money import MicroUsd
 from reconciler.plan.pricing import Seller, Sellers
 from reconciler.providers import PROVIDERS
-from reconciler.providers.check import check
+from reconciler.providers.check import check, misaddressed
 from reconciler.providers.protocol import Issue, Provider
 from reconciler.purchase import Purchase
 from reconciler.spec.diagnostics import Problem
@@ -109,11 +109,14 @@ class Project:
 
     def _judge(self, resources: Mapping[Address, Resource]) -> Iterator[Problem]:
         """Yield what the language allows and the providers, or the file system, do not."""
+        from reconciler.publishing import unusable_place
         from reconciler.spec.whence import whence
 
         for resource, issue in self._objections(resources):
             place = whence(self.root, self.config, resource, issue.field)
             yield place.problem(issue.message, issue.hint)
+        yield from misaddressed(self.config, self.adapters())
+        yield from unusable_place(self.config, self.adapters(), is_rehearsal=self.is_rehearsal)
         yield from _colliding_views(resources)
 
     def _objections(

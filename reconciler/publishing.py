@@ -7,32 +7,82 @@ it never changes and putting it there again is nothing new.
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from reconciler.assets.disk import disk_errors, flush_folder, make_folder
 from reconciler.assets.naming import EXTENSIONS
-from reconciler.config import CONFIG_FILE, Publish
+from reconciler.config import CONFIG_FILE, Config, Publish
 from reconciler.engine.places import PublicPlace
 from reconciler.errors import ConfigError
-from reconciler.project import Project
+from reconciler.ids import ProviderName
+from reconciler.providers.protocol import Provider
+from reconciler.providers.urls import unreachable
+from reconciler.spec.problems import Problem
+
+if TYPE_CHECKING:
+    from reconciler.project import Project
 
 _PATIENCE = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
 _INSTALL = "pip install 'reconciler[bucket]'"
+_DEBUG_WORDS = "Debug source"
+"""Where the bucket library's own notes begin, behind what it says to people."""
+_LONGEST_WORDS = 300
 
 
-def public_place(project: Project) -> PublicPlace | None:
+def unusable_place(
+    config: Config, adapters: Mapping[ProviderName, Provider], *, is_rehearsal: bool
+) -> Iterator[Problem]:
+    """Yield why pictures under `publish:` could not get to the providers that must fetch them.
+
+    A rehearsal makes nothing public; what only the sandbox would fetch is fetched by nobody.
+    """
+    publish = config.publish
+    fetching = [
+        one for name, one in config.providers.items() if adapters[name].can.upload_lifetime is None
+    ]
+    if publish is None or is_rehearsal or not fetching:
+        return
+    is_local = _is_loopback(publish.base_url)
+    near = [one for one in fetching if is_local and _is_loopback(one.base_url)]
+    far = [one for one in fetching if not one.is_sandbox and one not in near]
+    why = unreachable(publish.base_url)
+    if why is not None and far:
+        yield Problem(
+            CONFIG_FILE,
+            ("publish", "base_url"),
+            f"`{far[0].name}` cannot fetch anything from there: {why}",
+            "use the public URL of that folder or bucket",
+        )
+    if publish.is_bucket and find_spec("obstore") is None:
+        words = "the library for buckets is missing"
+        yield Problem(CONFIG_FILE, ("publish", "bucket"), words, f"install it: {_INSTALL}")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def public_place(project: "Project") -> PublicPlace | None:
     """Return the configured place, None where there is none; a rehearsal makes nothing public."""
     publish = project.config.publish
     if publish is None:
         return None
     if project.is_rehearsal:
-        return Folder(project.state_path.parent / "public", publish.base_url)
+        return Folder(replace(publish, target="public"), project.state_path.parent)
     return place_of(publish, project.root)
 
 
@@ -40,15 +90,17 @@ def place_of(publish: Publish, root: Path) -> PublicPlace:
     """Return that place; a folder is relative to `root`."""
     if publish.is_bucket:
         return Bucket(publish)
-    return Folder(root / publish.target, publish.base_url)
+    return Folder(publish, root)
 
 
 class Folder:
-    """A folder whose files can be fetched below `base_url`."""
+    """A folder, relative to `root`, whose files can be fetched below the place's `base_url`."""
 
-    def __init__(self, folder: Path, base_url: str) -> None:
-        self._folder = folder
-        self._base_url = base_url
+    def __init__(self, publish: Publish, root: Path) -> None:
+        self.target = publish.target
+        self.remedy = f"deploy {publish.target}"
+        self._folder = root / publish.target
+        self._base_url = publish.base_url
 
     async def put(self, content: bytes, media_type: str) -> str:
         """Write the file, whole or not at all. Raises AssetError."""
@@ -81,6 +133,8 @@ class Bucket:
     """
 
     def __init__(self, publish: Publish) -> None:
+        self.target = publish.target
+        self.remedy = f"let everybody read {publish.target}, and check `base_url`"
         self._publish = publish
 
     async def put(self, content: bytes, media_type: str) -> str:
@@ -98,13 +152,18 @@ class Bucket:
         try:
             yield
         except (obstore.exceptions.BaseError, OSError, ValueError) as error:
-            said = " ".join(str(error).split())[:300] or type(error).__name__
+            said = _words_of(error)
             raise ConfigError(
                 f"the picture cannot be put into {self._publish.target}",
                 details=(said,),
                 hint=f"check `publish:` in {CONFIG_FILE}, and AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY and AWS_REGION",
             ) from error
+
+
+def _words_of(error: Exception) -> str:
+    words, _, _ = str(error).partition(_DEBUG_WORDS)
+    return " ".join(words.split())[:_LONGEST_WORDS] or type(error).__name__
 
 
 def _library() -> ModuleType:

@@ -17,7 +17,7 @@ from reconciler.engine.outcome import RunResult
 from reconciler.errors import LockedError, ProviderError, ReconcilerError, UsageError
 from reconciler.ids import Address, IntentId, ProviderName, RunId, TaskId
 from reconciler.inquiry import Inquiry, everything, inquire, sending_time
-from reconciler.looking import portray, state_of
+from reconciler.looking import portray, standing_of
 from reconciler.money import format_price
 from reconciler.planning import Proposal, Wish, planned
 from reconciler.project import Project
@@ -176,12 +176,9 @@ def _under_new_name(
     purchase = action.purchase if action else None
     if purchase is not None and _is_meant(purchase, given_up=given_up):
         return [purchase]
-    stands = f"{state_of(action)}: {action.reason}" if action else "in sync"
-    if portrait.resource is None and action is None:
-        stands = "no spec asks for it any more"
     raise UsageError(
         f"{address} is not in doubt",
-        details=(f"it stands: {stands}", _NOTHING_CHANGED),
+        details=(f"it stands: {standing_of(portrait)}", _NOTHING_CHANGED),
         hint=_advice(portrait.takes, address),
     )
 

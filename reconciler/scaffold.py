@@ -23,6 +23,7 @@ providers:
   #   type: apimart
   #   base_url: "sandbox:"        # https://api.apimart.ai is real
   #   api_key: ${APIMART_API_KEY}
+  #   speed: 20                   # only for the sandbox
 # default_provider: apixo         # needed with two of them
 # publish: {folder: public, base_url: https://example.com/public}   # APIXO takes no local pictures
 specs: specs

@@ -1,4 +1,4 @@
-"""Every owned picture re-read: damage is set aside, fetched again while links live, or priced."""
+"""Every owned file re-read: damage is set aside, fetched again while links live, or priced."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ _COMES_AGAIN = (Reason.BYTES_MISSING, Reason.CUT_AGAIN)
 
 
 class Fate(StrEnum):
-    """What became of a damaged picture."""
+    """What became of a damaged file."""
 
     FETCHED = "fetched again"
     LATER = "not fetched yet: run `reconcile apply`"
@@ -41,7 +41,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One picture whose bytes are not what was bought. `price` is a new take's; None is unknown."""
+    """One file whose bytes are not what was bought. `price` is a new take's; None is unknown."""
 
     address: Address
     candidate: CandidateNumber
@@ -53,7 +53,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a verification. `checked` counts pictures, shared ones once."""
+    """The result of a verification. `checked` counts files, shared ones once."""
 
     checked: int
     damages: tuple[Damage, ...]
@@ -147,8 +147,8 @@ def report_lines(report: Report) -> Iterator[str]:
         price = f"; a new take costs {format_price(one.price)}" if is_paid else ""
         yield f"{one.address} candidate {one.candidate}: {one.integrity}, {one.fate}{price}"
     lost = sum(one.fate.is_loss for one in report.damages)
-    pictures = "1 picture" if report.checked == 1 else f"{report.checked} pictures"
-    yield f"{pictures} checked, {len(report.damages)} damaged, {lost} not restored."
+    files = "1 file" if report.checked == 1 else f"{report.checked} files"
+    yield f"{files} checked, {len(report.damages)} damaged, {lost} not restored."
 
 
 def report_json(report: Report) -> dict[str, Any]:

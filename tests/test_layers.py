@@ -29,6 +29,7 @@ LAYERS = (
         *{"project", "planning", "applying", "clients", "display", "inventory", "looking"},
         *{"verifying", "scaffold", "budgeting", "costing", "resolving", "evidence", "inquiry"},
         *{"advice", "advising", "inspecting", "health", "vitals", "checklist", "publishing"},
+        "calls",
     },
     {"cli"},
 )

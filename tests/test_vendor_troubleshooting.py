@@ -125,13 +125,22 @@ def test_troubleshooting_cost_too_high_shows_charge_and_quota(past: Past) -> Non
 
 
 def test_troubleshooting_cost_too_high_is_often_a_video_batch(past: Past) -> None:
-    """A batch pays for each clip, whether or not the provider says what it took."""
-    video = Video(batch=4)
-    past.succeeded(request=Video(), result=delivered("https://h/1"))
-    past.succeeded(request=video, result=delivered(*["https://h/1"] * 4))
+    """A batch pays for each clip; that is only said where the charge is above the price."""
+    video, clips = Video(batch=4), ["https://h/1"] * 4
+    past.succeeded(request=video, result=delivered(*clips, charged=MicroUsd(220_160)))
     case = the_case(past)
     assert case.symptom is Symptom.HIGH_BILL
-    assert case.words == "a batch of 4 clips pays for each: $0.05504"
+    assert case.words == "charged $0.22016, expected $0.05504; a batch of 4 clips pays for each"
+    assert "each clip of a video's batch is paid" in case.symptom.meaning
+
+
+def test_troubleshooting_a_batch_as_planned_is_no_high_bill(past: Past) -> None:
+    """Plan, price and count agree, or the provider says nothing of money: no alarm."""
+    video, clips = Video(batch=4), ["https://h/1"] * 4
+    report = Report(quota="27520")
+    past.succeeded(request=video, result=delivered(*clips))
+    past.succeeded(request=video, result=delivered(*clips, charged=PRICE, report=report))
+    assert past.health().cases == ()
 
 
 def test_troubleshooting_a_refund_is_no_high_bill(past: Past) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # Pillow takes 20 ms to load
 MOST_SIDE = 2048
 """Pixels; what is larger is advised against."""
 MOST_BYTES = 5 * 1024 * 1024
+_GIF = "image/gif"
 _QUALITIES = (92, 85, 75)
 _HALF = 128
 
@@ -31,16 +32,30 @@ class Fitted:
 
 
 def fit(content: bytes) -> Fitted:
-    """Return a picture as it is, or reduced to a JPEG where it is too large. Raises NotAPicture."""
+    """Return a picture as it is, or made over where it is not wanted so. Raises NotAPicture.
+
+    What is too large becomes a JPEG. Of a GIF the first frame becomes a PNG: APIMart's pages on
+    references name PNG, JPEG and WebP only.
+    """
     media_type = media_type_of(content)
     with decoding():
         image = opened(BytesIO(content), media_type)
         if max(image.size) <= MOST_SIDE and len(content) <= MOST_BYTES:
-            return Fitted(content, media_type)
+            if media_type != _GIF:
+                return Fitted(content, media_type)
+            still = _still(image)
+            if len(still.content) <= MOST_BYTES:
+                return still
         before = image.size
         reduced = _within(_flat(image))
         smaller = _jpeg(reduced, image.info.get("icc_profile") if image.mode == "RGB" else None)
     return Fitted(smaller, "image/jpeg", _note(before, reduced.size, len(content), len(smaller)))
+
+
+def _still(image: "Image") -> Fitted:
+    colours = "RGBA" if image.has_transparency_data else "RGB"
+    note = "sent as PNG, its first frame: providers name PNG, JPEG and WebP only"
+    return Fitted(_png(image.convert(colours)), "image/png", note)
 
 
 def mask(content: bytes, repaints: MaskPolarity) -> Fitted:

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from reconciler.ids import parts_of
-from reconciler.looking import Portrait, State, Status, remark, state_of
+from reconciler.looking import Portrait, State, Status, remark, standing_of, state_of
 from reconciler.money import format_price, format_usd
 from reconciler.plan import doubts
 from reconciler.plan.offers import undelivered
 from reconciler.plan.render import Paint, Tone, describe
+from reconciler.plan.wording import field_in_words
 from reconciler.purchase import Candidate, Purchase, StoredPicture
+from reconciler.spec.request import decode, is_local
 from reconciler.state.records import EventRecord
 
 _DIGEST_LENGTH = 64
@@ -87,14 +89,9 @@ def portrait_lines(portrait: Portrait, paint: Paint) -> Iterator[str]:
         yield f"  written at  {portrait.place.file}:{portrait.place.line}"
     else:
         yield f"  {_nameless(portrait)}"
-    if portrait.action is not None:
-        note = f" ({portrait.action.note})" if portrait.action.note else ""
-        words = f"{state_of(portrait.action)}: {portrait.action.reason}{note}"
-        yield f"  stands      {words}"
-        if portrait.action.source:
-            yield f"  is          {describe(portrait.action)}"
-    else:
-        yield "  stands      in sync"
+    yield f"  stands      {standing_of(portrait)}"
+    if portrait.action is not None and portrait.action.source:
+        yield f"  is          {describe(portrait.action)}"
     yield f"  paid        {format_usd(portrait.cost())}"
     for step in portrait.steps:
         price = format_price(step.cost)
@@ -115,8 +112,7 @@ def _request_lines(portrait: Portrait) -> Iterator[str]:
     yield ""
     yield "request"
     for name, value in json.loads(portrait.resource.canonical).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield f"  {name}: {text}"
+        yield f"  {name}: {field_in_words(value, portrait.resource.files)}"
     for number, call in enumerate(portrait.sent):
         yield ""
         yield f"{'then' if number else 'sent as'} {call.method} {call.path}"
@@ -132,8 +128,7 @@ def _nameless(portrait: Portrait) -> str:
 def _take_lines(portrait: Portrait) -> Iterator[str]:
     for one in portrait.takes:
         yield ""
-        yield f"take {one.take}, attempt {one.attempt}: {one.phase}, {format_price(one.price)}"
-        yield f"  fingerprint {one.fingerprint[:16]}  bought {one.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield from _heading(one, portrait)
         if one.task_id:
             yield f"  task {one.task_id} at {one.provider}"
         if one.failure:
@@ -155,6 +150,18 @@ def _take_lines(portrait: Portrait) -> Iterator[str]:
             yield f"  candidate {number}  not delivered"
 
 
+def _heading(one: Purchase, portrait: Portrait) -> Iterator[str]:
+    """Yield what was bought when; or, for what was made here, out of what."""
+    fingerprint, moment = one.fingerprint[:16], f"{one.created_at:%Y-%m-%d %H:%M:%S} UTC"
+    if is_local(decode(one.canonical)):
+        origin = portrait.origins.get(one.id)
+        yield f"take {one.take}: cut out{f' of {origin}' if origin else ''} on {moment}, for free"
+        yield f"  fingerprint {fingerprint}"
+        return
+    yield f"take {one.take}, attempt {one.attempt}: {one.phase}, {format_price(one.price)}"
+    yield f"  fingerprint {fingerprint}  bought {moment}"
+
+
 def _size(picture: StoredPicture) -> str:
     return "" if picture.width is None else f"{picture.width}×{picture.height} "
 
@@ -164,7 +171,7 @@ def _report_lines(one: Purchase, portrait: Portrait) -> Iterator[str]:
     said = remark(one, portrait.vendors)
     if said:
         yield f"  {said}"
-    if one.charged is not None:
+    if one.charged is not None and not is_local(decode(one.canonical)):
         yield f"  charged {format_usd(one.charged)}"
     if one.report.quota is not None:
         yield f"  quota as reported: {one.report.quota}"

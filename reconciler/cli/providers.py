@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from reconciler.config import Config
     from reconciler.providers.protocol import Provider
 
-_WIDTH = 96
+_NARROWEST, _WIDEST = 80, 120
+_BETWEEN = 3
+"""Spaces between two columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +149,26 @@ def _table(*heads: str) -> "Table":
 
 
 def _printed(table: "Table") -> str:
-    """Return it as plain lines: the same on a screen, in a pipe and in a test."""
+    """Return it as plain lines, as wide as the terminal, within reason."""
     from io import StringIO
 
     from rich.console import Console
 
     out = StringIO()
-    Console(file=out, width=_WIDTH, color_system=None).print(table)
+    width = max(_NARROWEST, min(Console().width, _WIDEST))
+    _fit(table, width)
+    Console(file=out, width=width, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _fit(table: "Table", width: int) -> None:
+    """Give every column its longest word, and share out the rest; who needs least comes first."""
+    texts = [[str(one.header), *map(str, one.cells)] for one in table.columns]
+    least = [max(len(word) for text in each for word in (text.split() or [""])) for each in texts]
+    usable = [max(map(len, each)) - few for each, few in zip(texts, least, strict=True)]
+    room = max(0, width - sum(least) - _BETWEEN * (len(least) - 1))
+    ordered = sorted(range(len(least)), key=usable.__getitem__)
+    for served, column in enumerate(ordered):
+        more = min(usable[column], room // (len(ordered) - served))
+        table.columns[column].width = least[column] + more
+        room -= more

@@ -12,7 +12,7 @@ from reconciler.cli.options import json_option, sandbox_option
 @sandbox_option
 @click.pass_obj
 def verify_command(directory: Path, *, as_json: bool, rehearse: bool) -> int:
-    """Re-read every owned picture and restore what is damaged. Buys nothing.
+    """Re-read every owned file (pictures, videos, texts) and restore what is damaged. Buys nothing.
 
     Damaged bytes are set aside. What the provider's links still give is fetched again, the rest is
     listed with the price of a new take.

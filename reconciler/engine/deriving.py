@@ -25,7 +25,7 @@ def derive(action: Action, parent: Purchase | None, shop: Workshop) -> Purchase:
     """
     if action.source is None or action.source.candidate is None or parent is None:
         raise AssertionError(f"{action.verb} {action.address} starts from nothing")
-    candidate = _candidate(parent, action.source.candidate)
+    candidate = _candidate(action, parent, action.source.candidate)
     if candidate.picture is None:
         raise Unfinished(Ending.BLOCKED, f"{parent.address} is not there", "")
     known = action.purchase
@@ -36,10 +36,10 @@ def derive(action: Action, parent: Purchase | None, shop: Workshop) -> Purchase:
     return made
 
 
-def _candidate(parent: Purchase, number: CandidateNumber) -> Candidate:
+def _candidate(action: Action, parent: Purchase, number: CandidateNumber) -> Candidate:
     one = parent.candidate(number)
     if one is None:
-        missing = not_delivered(parent, number)
+        missing = not_delivered(parent, number, action.resource)
         note = missing.note if missing else ""
         raise Unfinished(Ending.NEEDS_PICK, "that candidate was not delivered", note)
     return one

@@ -12,12 +12,13 @@ from datetime import timedelta
 from reconciler.assets.fitting import Fitted, fit, mask
 from reconciler.assets.naming import EXTENSIONS
 from reconciler.assets.objects import MOST_BYTES
-from reconciler.config import MaskPolarity
+from reconciler.config import SANDBOX_ORIGIN, MaskPolarity
 from reconciler.engine.backoff import LONGEST_PAUSE, backoff
 from reconciler.engine.channel import Channel
 from reconciler.engine.outcome import Ending
 from reconciler.engine.places import Form, PublicPlace, Shipment
 from reconciler.engine.progress import Kind
+from reconciler.engine.serving import missing
 from reconciler.engine.workshop import Unfinished, Workshop
 from reconciler.errors import AssetError, ReconcilerError
 from reconciler.ids import Address, Digest
@@ -163,8 +164,30 @@ class Courier:
             detail = "; ".join((error.summary, *error.details))
             hint = f"{_NOTHING_SENT}; {error.hint}" if error.hint else _NOTHING_SENT
             raise Unfinished(Ending.NOT_SENT, detail, hint) from error
+        await self._see_served(shipment, fitted, place, url)
         self._shop.places.links[shipment] = url
         return url
+
+    async def _see_served(
+        self, shipment: Shipment, fitted: Fitted, place: PublicPlace, url: str
+    ) -> None:
+        """Wait a little until everybody can fetch it. Raises Unfinished, before anything is paid.
+
+        At the embedded sandbox nobody fetches anything.
+        """
+        served = self._shop.places.served
+        if url in served or self._channel.origin.rstrip("/") == SANDBOX_ORIGIN:
+            return
+        waits = backoff(_TRIES)
+        while (why := await missing(self._shop.files, url, fitted.content)) is not None:
+            put = f"{self._named(shipment.digest)} was put into {place.target}"
+            detail = f"{put}, but {url} does not serve it yet: {why}"
+            wait = next(waits, None)
+            if wait is None:
+                hint = f"{place.remedy}, then apply again; {_NOTHING_SENT}"
+                raise Unfinished(Ending.NOT_SENT, detail, hint)
+            await self._pause(detail, wait)
+        served.add(url)
 
     async def _upload(self, shipment: Shipment, fitted: Fitted) -> str:
         name = f"{shipment.digest[:_SHOWN_DIGITS]}.{EXTENSIONS[fitted.media_type]}"
@@ -197,9 +220,10 @@ class Courier:
         seconds = wait / self._channel.haste if named is None else named
         if seconds > LONGEST_PAUSE:
             raise self._failed(Ending.NOT_SENT, shipment, held_up.detail)
-        self._shop.report(
-            Kind.HELD_UP, self._address, detail=held_up.detail, seconds=round(seconds, 1)
-        )
+        await self._pause(held_up.detail, seconds)
+
+    async def _pause(self, detail: str, seconds: float) -> None:
+        self._shop.report(Kind.HELD_UP, self._address, detail=detail, seconds=round(seconds, 1))
         await asyncio.sleep(seconds)
 
     def _failed(

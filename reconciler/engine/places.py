@@ -31,6 +31,14 @@ class Shipment(NamedTuple):
 class PublicPlace(Protocol):
     """Somewhere that everybody can fetch from."""
 
+    @property
+    def target(self) -> str:
+        """What people call it."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do when its URLs do not serve what was put there."""
+
     async def put(self, content: bytes, media_type: str) -> str:
         """Make the bytes public and return their URL; again is fine. Raises ReconcilerError."""
 
@@ -45,11 +53,13 @@ class Places:
 
     Local files lie below `root`. `public` is the project's own public place, if it has one. `links`
     are where this run has put pictures, `failed` says why others are nowhere: nothing is tried
-    twice. Whoever looks at either holds the lock of that shipment.
+    twice. Whoever looks at either holds the lock of that shipment. `served` are the public URLs
+    that this run has seen to serve what was put there.
     """
 
     root: Path
     public: PublicPlace | None = None
     links: dict[Shipment, str] = field(default_factory=dict)
     failed: dict[Shipment, Exception] = field(default_factory=dict)
+    served: set[str] = field(default_factory=set)
     locks: "defaultdict[Shipment, asyncio.Lock]" = field(default_factory=_no_locks)

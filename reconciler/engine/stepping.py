@@ -15,6 +15,7 @@ from reconciler.engine.workshop import Tracked, Unfinished, Workshop
 from reconciler.ids import TaskId
 from reconciler.money import NOTHING
 from reconciler.policy import FailureKind
+from reconciler.providers.answers import MAYBE_ACCEPTED
 from reconciler.providers.protocol import Order, TryAgain
 from reconciler.purchase import (
     Accepted,
@@ -126,10 +127,12 @@ class SecondStep:
 
     def _held_up(self, detail: str, named: float | None = None) -> None:
         """Look again after a while; only a task that still waits then is sent the step again."""
+        words = detail.removesuffix(MAYBE_ACCEPTED)
         self.pause = max(wait_after(self._tries) / self._channel.haste, named or 0.0)
         self._shop.report(
             Kind.HELD_UP,
             self._tracked.purchase.address,
-            detail=f"second step: {detail}",
+            detail=f"second step: {words} (it costs nothing more; a task that still waits is "
+            "told again)",
             seconds=round(self.pause, 1),
         )

@@ -27,6 +27,7 @@ from reconciler.plan.standing import (
     frame,
     needs_pick,
     standing_of,
+    start_of,
     unchosen,
 )
 from reconciler.policy import CAREFUL, OnDoubt, Policy
@@ -99,14 +100,19 @@ class _Planner:
         return asked | self._steps.keys()
 
     def _identify(self, resource: Resource, parent: Standing | None) -> Wanted | None:
-        """Return the resource with its key; None while its parent's candidate is not chosen."""
+        """Return the resource with its key; None while its parent's candidate is not chosen.
+
+        A picture that was cut out here is, to what follows it, the candidate that it was.
+        """
         if parent is None or resource.parent is None:
             return Wanted(resource, None, None, resource.key(None, None))
         needs_one = uses_candidate(resource.operation)
         candidate = parent.candidate(resource.parent.candidate) if needs_one else None
         if parent.key is None or (needs_one and candidate is None):
             return None
-        return Wanted(resource, parent, candidate, resource.key(parent.key, candidate))
+        start = start_of(parent, candidate)
+        key = resource.key(start.standing.key, start.candidate)
+        return Wanted(resource, parent, candidate, key)
 
     def _act(self, wanted: Wanted) -> Action:
         purchase = self._facts.latest(wanted.key)

@@ -26,8 +26,8 @@ def failure(purchase: Purchase) -> str:
     if purchase.failure is None:
         return ""
     is_refunded = purchase.phase is Phase.FAILED and purchase.cost == NOTHING and purchase.price
-    refund = "; refunded" if is_refunded else ""
-    return f"{purchase.failure.code}: {purchase.failure.message}{refund}"
+    words = f"{purchase.failure.code}: {purchase.failure.message}"
+    return f"{words}; refunded" if is_refunded and "refunded" not in words else words
 
 
 def age(purchase: Purchase, now: datetime) -> str:

@@ -39,7 +39,7 @@ class Hindrance(NamedTuple):
 def unoffered(resource: Resource, offer: Offer, now: datetime) -> Hindrance | None:
     """Return why this follow-up cannot start from that parent, or None when it can."""
     parent, number = offer.parent, offer.candidate
-    missing = not_delivered(parent, number)
+    missing = not_delivered(parent, number, resource)
     if missing is not None:
         return missing
     if not _is_listed(resource, number, parent.follow_ups):
@@ -76,12 +76,21 @@ def gone_at(purchase: Purchase, lifetime: timedelta | None) -> datetime | None:
     return (purchase.submitted_at or purchase.created_at) + lifetime
 
 
-def not_delivered(purchase: Purchase, number: CandidateNumber | None) -> Hindrance | None:
-    """Return what a person must choose instead of a candidate that the task did not give."""
+def not_delivered(
+    purchase: Purchase, number: CandidateNumber | None, follow_up: Resource | None = None
+) -> Hindrance | None:
+    """Return what a person must choose instead of a candidate that the task did not give.
+
+    Where the entry of the `follow_up` names the number itself, that is what has to change.
+    """
     if number is None or purchase.candidate(number) is not None:
         return None
     there = ", ".join(str(one.number) for one in purchase.candidates)
-    return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, f"choose among {there}")
+    parent = follow_up.parent if follow_up else None
+    note = f"choose among {there}"
+    if parent is not None and parent.candidate == number:
+        note = f"change `of`: {there} {'is' if len(purchase.candidates) == 1 else 'are'} there"
+    return Hindrance(Verb.PICK, Reason.CANDIDATE_MISSING, note)
 
 
 def undelivered(purchase: Purchase) -> tuple[CandidateNumber, ...]:

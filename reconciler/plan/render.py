@@ -1,7 +1,7 @@
 """A plan as text and as JSON: two readers of one value."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +9,9 @@ from reconciler.money import MicroUsd, format_price, format_usd
 from reconciler.plan.actions import Action, Plan, Source, Tally, Verb
 from reconciler.plan.diff import FieldChange, Mark, changes
 from reconciler.plan.prerequisites import in_words
+from reconciler.plan.wording import field_in_words
 from reconciler.spec.request import Operation
+from reconciler.spec.resource import LocalFile
 
 FORMAT_VERSION = 1
 """Raised when a field of the JSON changes its meaning or goes away; new fields do not raise it."""
@@ -115,15 +117,15 @@ def _details(action: Action, paint: Paint) -> Iterator[str]:
     if action.verb is not Verb.BUY or action.resource is None:
         return
     for change in changes(action.previous, action.resource.canonical):
-        yield "      " + _field_line(change, paint)
+        yield "      " + _field_line(change, action.resource.files, paint)
 
 
-def _field_line(change: FieldChange, paint: Paint) -> str:
+def _field_line(change: FieldChange, files: Sequence[LocalFile], paint: Paint) -> str:
     if change.words:
         return f"~ {change.field}: " + " ".join(
             _word(mark, text, paint) for mark, text in change.words
         )
-    old, new = _value(change.old), _value(change.new)
+    old, new = field_in_words(change.old, files), field_in_words(change.new, files)
     if change.old is None:
         return f"+ {change.field}: {paint(new, Tone.ADDED)}"
     if change.new is None:
@@ -141,10 +143,6 @@ def _word(mark: Mark, text: str, paint: Paint) -> str:
             return paint(f"{{+{text}+}}", Tone.ADDED)
 
 
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def tally_line(tally: Tally, in_sync: int) -> str:
     """Return the last line: tasks, pictures, price; then what else there is."""
     parts = [f"Plan: {_counted(tally.tasks, 'task')} to buy"]
@@ -160,7 +158,7 @@ def tally_line(tally: Tally, in_sync: int) -> str:
 def _results(tally: Tally) -> Iterator[str]:
     """Yield what the tasks usually give: pictures, clips, texts."""
     if tally.uncounted:
-        yield f"{tally.pictures}+ pictures"
+        yield f"{tally.pictures}+ pictures" if tally.pictures else "pictures not counted"
     elif tally.pictures or not (tally.clips or tally.texts):
         yield _counted(tally.pictures, "picture")
     if tally.clips:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from reconciler.errors import UsageError
-from reconciler.ids import Address
+from reconciler.ids import Address, parts_of
+from reconciler.spec.request import Operation, uses_candidate
 from reconciler.spec.resource import Resource
 
 Resources = Mapping[Address, Resource]
+
+_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ def select(
 ) -> Selection:
     """Return the selection. `gone` are shown addresses without a spec; a pattern may name them too.
 
-    Raises UsageError for a pattern that matches nothing: a typing error must not look like success.
+    Raises UsageError for a pattern that matches nothing, as a typing error must not look like
+    success; also for what is only bought with its follow-ups, such as `library.@2`.
     """
     wanted, unwanted = tuple(patterns), tuple(excludes)
     known = frozenset(gone)
@@ -61,6 +65,7 @@ def _matches(pattern: str, resources: Resources, gone: frozenset[Address]) -> se
     is_match = _glob(core)
     found = {address for address in (*resources, *gone) if is_match(address)}
     if not found:
+        _refuse_step(core, resources)
         near = get_close_matches(core, resources, n=1)
         hint = (
             f"did you mean `{near[0]}`?" if near else "`reconcile status --all` lists all addresses"
@@ -71,6 +76,35 @@ def _matches(pattern: str, resources: Resources, gone: frozenset[Address]) -> se
         found |= _ancestors(present, resources)
     if pattern.endswith("+"):
         found |= _descendants(present, resources)
+    return found
+
+
+def _refuse_step(name: str, resources: Resources) -> None:
+    """Raise UsageError for `library.@2`: that is no wish of its own (prerequisites.py)."""
+    *above, last = parts_of(Address(name))
+    followers = _followers(Address(".".join(above)), last, resources) if above else []
+    if not followers:
+        return
+    more = " …" if len(followers) > _NAMED else ""
+    names = " ".join(followers[:_NAMED])
+    raise UsageError(
+        f"`{name}` cannot be chosen by itself: it is bought with what starts from it",
+        hint=f"choose what you want of {'.'.join(above)}{last}: {names}{more}",
+    )
+
+
+def _followers(parent: Address, candidate: str, resources: Resources) -> list[Address]:
+    """Return what is bought of a candidate, which is written as `@2`."""
+    found = []
+    for address, one in resources.items():
+        if one.operation is Operation.SINGLE or not uses_candidate(one.operation):
+            continue
+        child, above = one, one.parent and resources[one.parent.address]
+        while above and above.parent and above.operation is Operation.SINGLE:
+            child, above = above, resources[above.parent.address]
+        if above and child.parent and above.address == parent:
+            number = child.parent.candidate or above.pick or 1
+            found += [address] if f"@{number}" == candidate else []
     return found
 
 

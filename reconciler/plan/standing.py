@@ -90,9 +90,12 @@ class Wanted:
     @property
     def start(self) -> Start | None:
         """The provider's task behind the parent: its own, or the one that it was cut out of."""
-        if self.parent is None:
-            return None
-        return self.parent.cut_from or Start(self.parent, self.candidate)
+        return start_of(self.parent, self.candidate) if self.parent else None
+
+
+def start_of(parent: Standing, candidate: CandidateNumber | None) -> Start:
+    """Return where a follow-up of this parent's candidate starts at the provider."""
+    return parent.cut_from or Start(parent, candidate)
 
 
 def standing_of(

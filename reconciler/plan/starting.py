@@ -9,10 +9,10 @@ from reconciler.money import NOTHING, MicroUsd, format_price
 from reconciler.plan import local_pictures
 from reconciler.plan.actions import Reason, Verb
 from reconciler.plan.doubts import span
+from reconciler.plan.elsewhere import beyond, is_elsewhere, own_copy
 from reconciler.plan.facts import Facts
-from reconciler.plan.offers import Hindrance, Offer, gone_at, unoffered
+from reconciler.plan.offers import Hindrance, Offer, gone_at, not_delivered, unoffered
 from reconciler.plan.prerequisites import is_prerequisite
-from reconciler.plan.pricing import Seller
 from reconciler.plan.standing import Readiness, Standing, Start, Wanted
 from reconciler.spec.request import Request, Vary, operation_of
 
@@ -39,7 +39,15 @@ def hindrance(wanted: Wanted, facts: Facts) -> Hindrance | None:
     parent = _unready(wanted)
     if parent is not None or seller is None:
         return parent
-    return _beyond(wanted, seller, facts) or local_pictures.hindrance(wanted.resource, seller)
+    impossible = beyond(wanted, seller, facts) or local_pictures.hindrance(wanted.resource, seller)
+    return impossible or _missing(wanted)
+
+
+def _missing(wanted: Wanted) -> Hindrance | None:
+    start = wanted.start
+    if start is None or start.standing.purchase is None or not start.is_delivered:
+        return None
+    return not_delivered(start.standing.purchase, start.candidate, wanted.resource)
 
 
 def _unready(wanted: Wanted) -> Hindrance | None:
@@ -55,22 +63,6 @@ def unready(wanted: Wanted, start: Start) -> Hindrance | None:
     if start.standing.readiness is Readiness.NOT_READY:
         return Hindrance(Verb.BLOCKED, Reason.PARENT_NOT_READY, f"see {address}")
     return None
-
-
-def _beyond(wanted: Wanted, seller: Seller, facts: Facts) -> Hindrance | None:
-    """Return what the maker of the parent cannot do; the configured provider was asked before."""
-    if not _is_elsewhere(wanted):
-        return None
-    lineage = facts.lineage(wanted.resource)
-    for issue in seller.adapter.issues(wanted.resource.request, lineage):
-        note = f"{wanted.provider}: {issue.message}"
-        return Hindrance(Verb.BLOCKED, Reason.MAKER_CANNOT, note)
-    return None
-
-
-def _is_elsewhere(wanted: Wanted) -> bool:
-    """Whether its parent was made at another provider than the one that the specs name now."""
-    return wanted.parent is not None and wanted.provider != wanted.resource.provider
 
 
 def needed_first(wanted: Wanted, start: Start, facts: Facts) -> Request | None:
@@ -130,7 +122,7 @@ def _ways_left(start: Start, facts: Facts) -> str:
     """Say how to come to such a picture all the same."""
     one, price = _newest_start(start.standing, facts)
     take = f"`take: {one.resource.take + 1}` on {one.resource.address} buys a new one"
-    place = _place(start, facts)
+    place = own_copy(start, facts)
     ours = f"our own picture, {place}," if place else "our own picture"
     return f"{take} ({format_price(price)}); {ours} can go into an `edit` or `image_refs`"
 
@@ -158,21 +150,9 @@ def _is_gone(one: Standing, facts: Facts) -> bool:
     return gone is not None and facts.owned.now >= gone
 
 
-def _place(start: Start, facts: Facts) -> str | None:
-    """Return where our own copy of the picture has a readable name."""
-    purchase, number = start.standing.purchase, start.candidate
-    one = purchase.candidate(number) if purchase and number else None
-    shown = facts.owned.shown.get(start.standing.resource.address)
-    if one is None or one.picture is None or shown is None:
-        return None
-    paths = (path for path, digest in shown.files.items() if digest == one.picture.digest)
-    found = min(paths, default=None)  # the numbered name, which stays when another one is picked
-    return f"{facts.owned.folder}/{found}" if found else None
-
-
 def notes(wanted: Wanted, start: Start | None, facts: Facts) -> Iterator[str]:
     """Yield what to know about a purchase that can start."""
-    if _is_elsewhere(wanted):
+    if is_elsewhere(wanted):
         yield f"at {wanted.provider}, which made its parent"
     gone = _end(start.standing, facts) if start and not _goes_by_picture(wanted, facts) else None
     if gone is not None and facts.owned.now >= gone - _NEAR:

@@ -20,6 +20,12 @@ only says that somebody behind it did not answer: that task may exist, and be pa
 _NEVER_PASSED_ON = frozenset({301, 302, 307, 308, *range(400, 408), 413, 414, 415, 431})
 """What a proxy or a wrong address answers before anything reaches an API."""
 
+MAYBE_ACCEPTED = ": a task may have been accepted behind it"
+CHECK_ADDRESS = "check `base_url` in reconciler.yaml"
+AGAIN_AS_ALLOWED = "the next apply may buy it again, as `failures:` allows"
+"""What to do about a failure that may pass: how often is the project's own choice."""
+
+_OF_A_TASK = re.compile(r"\btask(s|_?id)?\b", re.IGNORECASE)
 _NAMED_TASK = re.compile(r'"task_?id"\s*:\s*("[^"]+"|[0-9]+)', re.IGNORECASE)
 
 
@@ -27,6 +33,11 @@ def usable_task_id(value: Any) -> TaskId | None:
     """Return a task id that can be written down and asked for, or None."""
     is_usable = isinstance(value, str) and value.isprintable() and value.strip(" ./")
     return TaskId(value) if is_usable else None
+
+
+def speaks_of_a_task(words: str) -> bool:
+    """Whether words are about a task, and not about a route such as `generateTask`."""
+    return _OF_A_TASK.search(words) is not None
 
 
 def named_task(body: bytes, known: TaskId | None) -> str | None:
@@ -45,7 +56,7 @@ def limited(answer: HttpAnswer) -> TryAgain:
 
 def maybe_accepted(words: str) -> AnswerLost:
     """Return the verdict on an answer behind which a paid task may exist."""
-    return AnswerLost(f"{words}: a task may have been accepted behind it")
+    return AnswerLost(f"{words}{MAYBE_ACCEPTED}")
 
 
 def foreign(answer: HttpAnswer, name: str) -> Refused | AnswerLost | TryAgain:
@@ -66,7 +77,7 @@ def not_the_api(answer: HttpAnswer, name: str) -> Failure:
         FailureKind.NOT_PERMITTED,
         str(answer.status),
         f"not an answer of {name}'s API: {answer.excerpt()}",
-        "check `base_url` in reconciler.yaml",
+        CHECK_ADDRESS,
     )
 
 

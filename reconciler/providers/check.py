@@ -1,9 +1,12 @@
-"""Every resource against the rules of the provider that will make it."""
+"""Every resource against the rules of its provider, and every configured address likewise."""
 
 from collections.abc import Callable, Iterator, Mapping
 
+from reconciler.config import CONFIG_FILE, Config
 from reconciler.ids import Address, ProviderName
 from reconciler.providers.protocol import Issue, Provider
+from reconciler.spec.expanded import BARREN
+from reconciler.spec.problems import Problem
 from reconciler.spec.resource import Resource
 
 
@@ -33,6 +36,8 @@ def _issues(chain: list[Resource], adapter: Provider | None) -> list[Issue]:
     if adapter is None:
         return []
     resource, *above = chain
+    if above and above[0].operation in BARREN:
+        return []  # the language has said already that nothing can be derived from this
     return list(adapter.issues(resource.request, tuple(one.request for one in above)))
 
 
@@ -41,3 +46,17 @@ def ancestors(resource: Resource, resources: Mapping[Address, Resource]) -> Iter
     while resource.parent is not None:
         resource = resources[resource.parent.address]
         yield resource
+
+
+def misaddressed(config: Config, adapters: Mapping[ProviderName, Provider]) -> Iterator[Problem]:
+    """Yield what is wrong with a `base_url` that repeats what the adapter adds by itself."""
+    for name, one in config.providers.items():
+        address, prefix = one.base_url.rstrip("/"), adapters[name].can.own_prefix
+        if prefix and address.endswith(f"/{prefix}"):
+            yield Problem(
+                CONFIG_FILE,
+                ("providers", name, "base_url"),
+                f"{adapters[name].name}'s `base_url` must not end in `/{prefix}`:"
+                " its routes begin with it",
+                f"write `{address.removesuffix(f'/{prefix}')}`",
+            )

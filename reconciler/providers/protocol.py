@@ -233,7 +233,8 @@ class Capabilities:
     the configuration says nothing. `refunds_failures`: it documents that a failed task costs
     nothing in the end. `operations` is the table of what it does. `task_lifetime` is how long a
     finished task can be followed up, None: for ever, as far as anybody documents. `upload_lifetime`
-    is how long it keeps an uploaded picture; None: it takes none.
+    is how long it keeps an uploaded picture; None: it takes none. `own_prefix` is what the
+    adapter's own paths begin with, so that a `base_url` must not end with it.
     """
 
     link_lifetime: timedelta
@@ -244,8 +245,8 @@ class Capabilities:
     operations: Abilities
     task_lifetime: timedelta | None = None
     upload_lifetime: timedelta | None = None
-    sandbox_path: str = ""
-    """Where the embedded emulator serves this API, below its origin."""
+    sandbox_path: str = ""  # where the embedded emulator serves this API, below its origin
+    own_prefix: str = ""
 
 
 class Provider(Protocol):

@@ -1,4 +1,4 @@
-"""Which pictures an API can fetch: public direct URLs. The name is not resolved."""
+"""Which addresses an API can fetch from: public direct URLs. The name is not resolved."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ def url_issues(name: str, field: tuple[str | int, ...], reference: Reference) ->
 
     A local file is nobody's concern here: it gets its public URL when it is sent.
     """
-    problem = _unreachable(reference.location) if reference.is_url else None
+    problem = unreachable(reference.location) if reference.is_url else None
     if problem:
         hint = "use a public direct URL"
         yield Issue(field, f"{name} cannot fetch this URL: {problem}", hint)
 
 
-def _unreachable(url: str) -> str | None:
+def unreachable(url: str) -> str | None:
+    """Return why nobody on the internet could fetch from there; None where that may be possible."""
     try:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").rstrip("."), parts.port

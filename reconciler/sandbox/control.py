@@ -40,7 +40,7 @@ A prompt that contains [sandbox: SensitiveContentDetected] fails with that code,
   GET    /sandbox/tasks      every task
   GET    /sandbox/requests   how many requests came
   GET    /sandbox/leaks      keys that were sent to the file host
-  GET    /sandbox/faults     misbehaviour on order; POST a list to order some, DELETE to clear
+  GET    /sandbox/faults     misbehaviour on order; POST one or a list to order, DELETE to clear
 """
 
 
@@ -104,11 +104,10 @@ class ControlPlane:
         return JSONResponse({"faults": self._desk.script.listing()})
 
     async def order(self, request: Request) -> Response:
-        """Append rules: all of them, or none where one is wrong."""
+        """Append one rule or a list of them: all, or none where one is wrong."""
         try:
-            rules = json.loads(await request.body())
-            if not isinstance(rules, list):
-                raise ValueError("a list of faults is expected")  # noqa: TRY004, TRY301
+            ordered = json.loads(await request.body())
+            rules = ordered if isinstance(ordered, list) else [ordered]
             faults = [fault_from_json(rule) for rule in rules]
         except (ValueError, RecursionError) as error:
             return JSONResponse({"error": str(error)}, 400)

@@ -1,6 +1,6 @@
 """Pydantic's errors in our words, at the paths of the YAML. Pydantic's own texts never show."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -34,22 +34,41 @@ _EMPTY: Final[MappingProxyType[KeyPath, str]] = MappingProxyType(
     {
         ("edit",): "write `edit: {}`",
         ("video",): "write `video: {}`",
-        ("inpaint",): "write `inpaint: {mask: …}`",
     }
 )
+_FORMS: Final[MappingProxyType[KeyPath, str]] = MappingProxyType(
+    {("inpaint",): "write `inpaint: {mask: …}`"}
+)
+"""How a key is written whose value cannot be left out, nor be a single word."""
 
 
 def findings(error: ValidationError, raw: object, unknown_key: UnknownKey) -> list[Finding]:
     """Return what is wrong with `raw`, in the order of pydantic's report."""
     details = error.errors(include_url=False, include_context=True)
-    return [_finding(one, raw, unknown_key) for one in details]
+    return [_finding(one, raw, unknown_key) for one in _together(details)]
+
+
+def _together(details: Iterable[Any]) -> list[Any]:
+    """Return the details with all keys that one mapping lacks as one; an entry's stay apart."""
+    kept: list[Any] = []
+    owners: dict[KeyPath, Any] = {}
+    for one in details:
+        *steps, absent = one["loc"]
+        if one["type"] == "missing" and steps:
+            owner = owners.setdefault(tuple(steps), {**one, "absent": []})
+            owner["absent"].append(str(absent))
+            if len(owner["absent"]) > 1:
+                continue
+            one = owner  # noqa: PLW2901 - it gathers what follows
+        kept.append(one)
+    return kept
 
 
 def nulls(value: object, path: KeyPath = ()) -> Iterator[Finding]:
     """Yield one finding for each key or item without a value."""
     if value is None:
         name = name_of(path)
-        hint = _EMPTY.get(path, "remove the key or give it a value")
+        hint = (_EMPTY | _FORMS).get(path, "remove the key or give it a value")
         yield Finding(path, f"{name} has no value", hint, on_key=isinstance(path[-1], str))
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -77,9 +96,15 @@ def name_of(path: KeyPath) -> str:
     return f"`{name}`"
 
 
-def missing(key: str, owner: KeyPath = ()) -> str:
-    """Return what is said about a key that must be there."""
-    return f"{name_of(owner)} needs `{key}`" if owner else f"`{key}` is missing"
+def missing(key: str) -> str:
+    """Return what is said about a key that an entry must have."""
+    return f"`{key}` is missing"
+
+
+def _lacks(owner: KeyPath, absent: Iterable[str]) -> str:
+    *others, last = [f"`{key}`" for key in absent]
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f"{name_of(owner)} needs {listed}"
 
 
 def _finding(detail: Any, raw: object, unknown_key: UnknownKey) -> Finding:
@@ -91,14 +116,15 @@ def _finding(detail: Any, raw: object, unknown_key: UnknownKey) -> Finding:
         case "missing":
             *steps, absent = detail["loc"]
             owner = tuple(steps)
-            return Finding(owner, missing(str(absent), owner), on_key=True)
+            message = _lacks(owner, detail["absent"]) if owner else missing(str(absent))
+            return Finding(owner, message, _FORMS.get(owner), on_key=True)
         case "ours":
             context = detail["ctx"]
             message = f"{name_of(path)} {context['message']}"
             return Finding(path, message, context["hint"], isinstance(detail["input"], dict))
     value = detail["input"]
     message = f"{name_of(path)} {_expected(detail)}{_but_got(path, value)}"
-    return Finding(path, message, _type_hint(detail["type"], value))
+    return Finding(path, message, _FORMS.get(path) or _type_hint(detail["type"], value))
 
 
 def _expected(detail: Any) -> str:

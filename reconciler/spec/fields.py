@@ -107,6 +107,8 @@ Location = Annotated[str, Field(min_length=1, description="A URL, or a path in t
 
 def spelt_out(value: object) -> object:
     """Return `{url: …}` or `{path: …}` for a bare string."""
+    if not isinstance(value, str | dict | BaseModel):
+        raise malformed(f"must be a path or a URL, not {values.shown(value)}")
     if not isinstance(value, str):
         return value
     return {"url": value} if values.is_url(value) else {"path": value}

@@ -162,7 +162,7 @@ class _Reader:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             why = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
             return _UnusableError(f"`{path}` cannot be read: {why}")
-        near = nearest(Path(path).name, self._neighbours(path))
+        near = _nearest_name(Path(path), self._neighbours(path))
         hint = f"did you mean `{Path(path).with_name(near)}`?" if near else _RELATIVE
         return _UnusableError(f"there is no file `{path}`", hint)
 
@@ -174,6 +174,14 @@ class _Reader:
             return []
 
 
+def _nearest_name(path: Path, names: Iterable[str]) -> str | None:
+    """Return the name that may be meant; a common ending alone says nothing about that."""
+    by_stem = {Path(name).stem: name for name in names}
+    near = path.stem if path.stem in by_stem else nearest(path.stem, by_stem, _CLOSE)
+    return near and by_stem[near]
+
+
+_CLOSE: Final = 0.7
 _RELATIVE: Final = "paths are relative to the folder of reconciler.yaml"
 
 

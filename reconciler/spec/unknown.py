@@ -27,16 +27,18 @@ _FIELDS: Final = MappingProxyType(
     {operation: fields_of(model) for operation, model in MODELS.items()}
 )
 _ALL_FIELDS: Final = frozenset[str]().union(*_FIELDS.values())
-_BELOW: Final = MappingProxyType(
+_BELOW: Final[Mapping[tuple[str, ...], frozenset[str]]] = MappingProxyType(
     {
-        "edit": fields_of(EditArea),
-        "inpaint": fields_of(InpaintArea),
-        "video": fields_of(Clip),
+        ("edit",): fields_of(EditArea),
+        ("edit", "mask"): fields_of(MaskArea),
+        ("edit", "canvas"): fields_of(Canvas),
+        ("edit", "position"): fields_of(Position),
+        ("inpaint",): fields_of(InpaintArea),
+        ("video",): fields_of(Clip),
     }
 )
-"""The fields that stand below an operation's own key."""
+"""The fields that stand below an operation's own key; what is not listed is a picture."""
 
-_DEEPER: Final = fields_of(MaskArea) | fields_of(Canvas) | fields_of(Position)
 _OF_PICTURES: Final = ("url", "path")
 
 
@@ -94,7 +96,7 @@ def _right_word(key: str, first: frozenset[str], operation: Operation) -> str | 
 
 def _below_hint(key: str, operation: Operation) -> str | None:
     """Return where a field stands that belongs below an operation's own key."""
-    if key in _BELOW.get(operation.value, ()):
+    if key in _BELOW.get((operation.value,), ()):
         return f"write `{operation.value}: {{{key}: …}}`"
     return None
 
@@ -105,11 +107,11 @@ def _nested_hint(path: KeyPath) -> str | None:
 
 
 def _known_below(path: KeyPath) -> list[str]:
-    known = _BELOW.get(str(path[0]))
-    if known is None or (path[0] != "edit" and len(path) > 2):
-        has_weight = str(path[0]).endswith("_refs")
-        return [*_OF_PICTURES, "weight"] if has_weight else list(_OF_PICTURES)
-    return sorted(known | (_DEEPER if path[0] == "edit" else frozenset()))
+    known = _BELOW.get(tuple(step for step in path[:-1] if isinstance(step, str)))
+    if known is not None:
+        return sorted(known)
+    has_weight = str(path[0]).endswith("_refs")
+    return [*_OF_PICTURES, "weight"] if has_weight else list(_OF_PICTURES)
 
 
 def _listed(words: Iterable[str]) -> str:

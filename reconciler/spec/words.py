@@ -5,11 +5,12 @@ from types import MappingProxyType
 from typing import Final
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is closest, if one is close at all."""
+def nearest(word: str, known: Iterable[str], closeness: float = 0.6) -> str | None:
+    """Return the known word that is closest, if one is close at all (1 is the word itself)."""
     import difflib
 
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    others = [one for one in known if one != word]
+    found = difflib.get_close_matches(word, others, n=1, cutoff=closeness)
     return found[0] if found else None
 
 

@@ -44,7 +44,11 @@ def time_text(time: datetime) -> str:
 
 def json_text(value: Any) -> str:
     """Return compact JSON in ASCII: even half a surrogate pair from a provider survives."""
-    return json.dumps(value, separators=(",", ":"), default=str)
+    return json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def purchase_row(purchase: Purchase) -> dict[str, Any]:

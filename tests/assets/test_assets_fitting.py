@@ -26,7 +26,7 @@ def opened(content: bytes) -> Image.Image:
     return Image.open(BytesIO(content))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_what_fits_is_sent_as_it_is(kind: str) -> None:
     """Not a byte is changed, up to the very edge."""
     content = saved(Image.new("RGB", (MOST_SIDE, 3)), kind)
@@ -34,6 +34,31 @@ def test_what_fits_is_sent_as_it_is(kind: str) -> None:
 
     assert fitted.content == content
     assert fitted.note == ""
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_gif_becomes_a_png(transparent: bool) -> None:
+    """APIMart's pages on references do not name GIF: its first frame is sent, see-through parts
+    too."""
+    red, blue = Image.new("RGBA", (9, 4), "red"), Image.new("RGBA", (9, 4), "blue")
+    if transparent:
+        red.paste(NOTHING, (0, 0, 3, 4))
+    fitted = fit(saved(red, "GIF", save_all=True, append_images=[blue]))
+    sent = opened(fitted.content)
+
+    assert (sent.format, sent.size, fitted.media_type) == ("PNG", (9, 4), "image/png")
+    assert getattr(sent, "n_frames", 1) == 1
+    assert sent.convert("RGBA").getpixel((8, 0)) == (255, 0, 0, 255)
+    corner = sent.convert("RGBA").getpixel((0, 0))
+    assert isinstance(corner, tuple)
+    assert corner[3] == (0 if transparent else 255)
+    assert fitted.note.startswith("sent as PNG, its first frame")
+
+
+def test_a_large_gif_is_reduced_like_others() -> None:
+    """It becomes a JPEG of at most 2048 pixels."""
+    fitted = fit(saved(Image.new("P", (3000, 30)), "GIF"))
+    assert (fitted.media_type, opened(fitted.content).size) == ("image/jpeg", (2048, 20))
 
 
 def test_too_many_pixels() -> None:

@@ -164,6 +164,40 @@ def test_the_same_spec_is_the_same_wish_at_both_vendors(project_of: Make, shop: 
     )
 
 
+NAMED = """\
+images:
+  owl:
+    prompt: a brass owl
+    variants:
+      cut: {single: true, of: 2, variants: {left: {pan: left}}}
+"""
+UNNAMED = """\
+images:
+  owl:
+    prompt: a brass owl
+    variants:
+      left: {pan: left, of: 2}
+"""
+
+
+def test_a_name_for_a_candidate_is_not_bought_with(project_of: Make, shop: Shop) -> None:
+    """With and without it the follow-up is the same purchase; `show` tells what was made here."""
+    project = project_of("apimart", spec=NAMED)
+    project("apply", "--yes").exits(0)
+    told = project("show", "owl.cut").exits(0).out
+    assert "take 1: cut out of owl@2 on " in told
+    assert "bought" not in told
+    assert "charged" not in told
+    stands = "stands: in sync: follow-ups start from it"
+    assert stands in project("resolve", "owl.@2").exits(1).err
+    assert "stands      in sync: follow-ups start from it" in project("show", "owl.@2").out
+    assert "choose what you want of owl@2: owl.cut.left" in project("plan", "owl.@2").exits(1).err
+
+    project.spec(UNNAMED)
+    with shop.untouched():
+        assert "0 tasks to buy; 1 move, 1 prune" in project("apply").exits(0).out
+
+
 @pytest.mark.slow
 def test_another_default_provider_buys_nothing(project_of: Make, shop: Shop) -> None:
     """What is owned is owned; a new follow-up goes to whoever made its parent, and says so."""

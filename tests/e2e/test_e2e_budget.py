@@ -15,6 +15,7 @@ from reconciler.purchase import Phase, Purchase
 from reconciler.state.store import UNLIMITED, Store
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 TEN = "images:\n" + "".join(f"  owl{n}: {{prompt: owl number {n}}}\n" for n in range(10))
 """Ten tasks at $0.20."""

@@ -204,7 +204,7 @@ def test_init_gives_a_project_that_works(folder: Project) -> None:
         .exits(0)
         .out.endswith("\nPlan: 2 tasks to buy, 5 pictures, $0.50; 0 in sync.\n")
     )
-    folder.edit("reconciler.yaml", "speed: 20 ", "speed: 300 ")
+    folder.edit("reconciler.yaml", "    speed: 20 ", "    speed: 300 ")
     folder("apply").exits(0)
     assert "lantern.png" in folder.views()
     assert folder("apply").exits(0).out == "No changes: 2 resources in sync, nothing to do.\n"

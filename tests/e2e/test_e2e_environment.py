@@ -7,6 +7,7 @@ import pytest
 from e2e_kit import LIBRARY, Project, Shop, clean_env, small_disk, web_server, without_privileges
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 BROKEN = {
     "a": "images: [unclosed\n",
@@ -201,14 +202,14 @@ def test_one_object_deleted_or_damaged_is_fetched_again(bought: Project, shop: S
     damaged.chmod(0o644)
     damaged.write_bytes(content[:-5] + b"wrong")
     ran = bought("verify").exits(0)
-    assert ran.out.endswith("9 pictures checked, 2 damaged, 0 not restored.\n")
+    assert ran.out.endswith("9 files checked, 2 damaged, 0 not restored.\n")
     assert ran.out.count(": missing, fetched again\n") == 1
     assert ran.out.count(": corrupt, fetched again\n") == 1
     assert damaged.read_bytes() == content
     assert deleted.is_file()
     kept = list((bought.assets / ".objects/quarantine").iterdir())
     assert [path.read_bytes()[-5:] for path in kept] == [b"wrong"]
-    assert bought("verify").exits(0).out == "9 pictures checked, 0 damaged, 0 not restored.\n"
+    assert bought("verify").exits(0).out == "9 files checked, 0 damaged, 0 not restored.\n"
     assert len(shop.charges()) == 3
 
 
@@ -222,7 +223,7 @@ def test_bytes_gone_for_good_are_priced_never_bought_silently(bought: Project, s
         assert ran.out == (
             "library.hero candidate 1: missing, gone, its link has expired;"
             " a new take costs $0.30\n"
-            "9 pictures checked, 1 damaged, 1 not restored.\n"
+            "9 files checked, 1 damaged, 1 not restored.\n"
         )
         applied = bought("apply", "--yes").exits(5)
     assert "its bytes are gone and the link has expired (`take: 2` buys it again)" in applied.out
@@ -314,7 +315,7 @@ def test_a_damaged_sandbox_database(folder: Project) -> None:
     folder.write("state/sandbox.db", "this is no database" * 300)
     folder("apply").fails(1, "the sandbox's database cannot be used: ", "delete it")
     (folder.root / "state/sandbox.db").unlink()
-    folder.edit("reconciler.yaml", "speed: 20 ", "speed: 400 ")
+    folder.edit("reconciler.yaml", "    speed: 20 ", "    speed: 400 ")
     folder("apply").exits(0)
 
 

@@ -264,7 +264,7 @@ def test_a_broken_download_keeps_what_was_paid(folder: Project, name: str) -> No
     """Exit 5, nothing half-written is kept, and the next apply fetches without buying."""
     fault, words = BROKEN_DOWNLOADS[name]
     folder("init").exits(0)
-    folder.edit("reconciler.yaml", "speed: 20 ", "speed: 500 ")
+    folder.edit("reconciler.yaml", "    speed: 20 ", "    speed: 500 ")
     folder.spec("images:\n  owl: {prompt: a brass owl, pick: 1}\n", "pictures")
     database = folder.root / "state/sandbox.db"
     order(database, {"where": "download", "times": 4 * 3, "after": 1, **fault})
@@ -365,7 +365,7 @@ def test_a_variant_of_a_picture_that_did_not_come_asks_a_person(
     shop.faults({"where": "submit", "action": "fewer", "pictures": 2})
     ran = project("apply", "--yes").exits(4)
     assert "owl.big: needs a pick: that candidate was not delivered" in ran.out
-    assert "hint: choose among 1, 2\n" in ran.out
+    assert "hint: change `of`: 1, 2 are there\n" in ran.out
     assert shop.charges() == ["text-to-image a brass owl"]
 
 

@@ -7,6 +7,7 @@ import pytest
 from e2e_kit import Project, Shop, wait_for
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 OWL = "images:\n  owl: {prompt: a brass owl}\n"
 LOST = {"where": "submit", "action": "drop_after"}

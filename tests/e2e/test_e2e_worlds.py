@@ -9,7 +9,7 @@ pytest_plugins = ["e2e_fixtures"]
 def test_drawn_pictures_are_not_owned_at_the_real_api(folder: Project) -> None:
     """Pointing a tried-out project at the real API is refused until the drawn ones are away."""
     folder("init").exits(0)
-    folder.edit("reconciler.yaml", "speed: 20 ", "speed: 300 ")
+    folder.edit("reconciler.yaml", "    speed: 20 ", "    speed: 300 ")
     folder("apply").exits(0)
     folder.edit("reconciler.yaml", '"sandbox:"      # the emulator', "http://127.0.0.1:9/api/v1  #")
     folder.edit("reconciler.yaml", "speed: 300 ", "#speed: 300 ")

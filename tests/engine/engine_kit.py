@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,10 +46,12 @@ from reconciler.plan.select import Selection
 from reconciler.policy import CAREFUL, Policy
 from reconciler.providers import PROVIDERS
 from reconciler.purchase import Phase, Purchase
-from reconciler.sandbox import Fault, Sandbox, SandboxSettings, desk
-from reconciler.sandbox.drawing.painting import Painting
+from reconciler.sandbox import Fault, Sandbox, SandboxSettings
+from reconciler.sandbox.desk import Desk
+from reconciler.sandbox.drawing import grid_of, mp4_of, png_of
 from reconciler.sandbox.faults import Action as Misdeed
 from reconciler.sandbox.faults import Place
+from reconciler.sandbox.jobs import Task
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.spec.request import (
     Edit,
@@ -68,31 +70,37 @@ from reconciler.spec.resource import LocalFile, Parent, Resource, TakeKey
 from reconciler.state.records import ViewRecord
 from reconciler.state.store import UNLIMITED, Limits, Store
 
-_draw = desk.png_of  # type: ignore[attr-defined]
-_drawn_before = cache(_draw)
-
-
-def _drawn(painting: Painting, long_side: int, photos: Mapping[str, bytes]) -> bytes:
-    """Return a drawing: a pure function and most of a test's time, for the same few pictures."""
-    return _draw(painting, long_side, photos) if photos else _drawn_before(painting, long_side)
-
-
-desk.png_of = _drawn  # type: ignore[attr-defined,assignment]
-_film = desk.mp4_of  # type: ignore[attr-defined]
+_drawn_before = cache(png_of)
 
 
 @cache
 def _clip(number: int) -> bytes:
-    return _film(Image.new("RGB", (16, 16)), 16, number)
+    return mp4_of(Image.new("RGB", (16, 16)), 16, number)
 
 
-async def _at_once(work: Callable[..., Any], *given: Any) -> Any:
-    return work(*given)
+def _drawing_at_once(office: Desk) -> None:
+    """Let a sandbox draw without threads, which would not keep virtual time, and nothing twice.
 
+    Drawing is a pure function and most of a test's time; all tests want the same few pictures.
+    """
+    long_side = office.settings.long_side
 
-desk.mp4_of = lambda _image, _side, number: _clip(number)  # type: ignore[attr-defined,assignment]
-desk.run_in_threadpool = _at_once  # type: ignore[attr-defined,assignment]
-"""The sandbox's own threads would not keep virtual time."""
+    async def draw(task: Task, number: int) -> bytes:
+        painting = task.commission.candidate(number)
+        photos = office._photos(painting)
+        if photos:
+            return png_of(painting, long_side, photos)
+        return _drawn_before(painting, long_side)
+
+    async def draw_grid(task: Task) -> bytes:
+        paintings = [task.commission.candidate(number + 1) for number in range(task.pictures)]
+        return grid_of(paintings, long_side, office._photos(*paintings))
+
+    async def film(task: Task, number: int, short_side: int) -> bytes:  # noqa: ARG001
+        return _clip(number)
+
+    office.draw, office.draw_grid, office.film = draw, draw_grid, film  # type: ignore[method-assign]
+
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 APIXO = ProviderName("apixo")
@@ -240,7 +248,7 @@ class World:
     `clock_error` is how far the engine's clock is ahead of the sandbox's; `asleep` are the seconds
     that passed for everybody while the machine slept, and no timer of it ran. `reads_balances`:
     whether runs that buy ask what the account holds, before and after. `public` is the project's
-    own public place. `runs` counts runs.
+    own public place; `sites` answer for other hosts than the sandbox. `runs` counts runs.
     """
 
     def __init__(
@@ -263,6 +271,7 @@ class World:
         self.asleep = 0.0
         self.reads_balances = False
         self.public: PublicPlace | None = None
+        self.sites: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self.thread_seconds = 0.01
         self.timeout = httpx.Timeout(60.0)
         self.visits: list[Visit] = []
@@ -280,6 +289,7 @@ class World:
         )
         office = self.sandbox._desk
         office.tasks = WatchedRegister(office.database, office.ledger, office.settings)
+        _drawing_at_once(office)
 
     def _move_to_memory(self) -> None:
         """Let the folder lie in memory as long as this world lives, where the system has room.

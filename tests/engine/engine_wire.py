@@ -84,6 +84,9 @@ class Wire(httpx.AsyncBaseTransport):
             visit.is_clear, visit.arrived = True, False
             raise httpx.ConnectError("connection refused", request=request)
         _CARRIED.set(visit)
+        site = self._world.sites.get(request.url.host)
+        if site is not None:
+            return site(request)
         try:
             async with asyncio.timeout(request.extensions["timeout"]["read"]):
                 await self._go_there(request)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from engine_kit import APIMART, World
 
 from reconciler.ids import Address, CandidateNumber, IntentId, TaskId
-from reconciler.purchase import Purchase
+from reconciler.policy import FailureKind
+from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.sandbox.ledger import EntryKind
 from reconciler.spec.request import Imagine, Operation, Remix, Video, decode
@@ -60,6 +61,13 @@ class Books:
         for one in self._movements:
             sums[one.task_id] += one.amount if one.kind is EntryKind.CHARGE else -one.amount
         return sums
+
+    def is_resigned(self, purchase: Purchase) -> bool:
+        """Whether the engine gave its task up because its vendor tells nothing of it any more."""
+        failure = purchase.failure
+        if failure is None or purchase.phase is not Phase.FAILED:
+            return False
+        return (failure.kind, failure.code) == (FailureKind.EXPIRED, "forgotten")
 
     def is_forgotten(self, purchase: Purchase) -> bool:
         """Whether its vendor does not tell of its task any more, however it ended."""

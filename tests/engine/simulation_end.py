@@ -15,7 +15,8 @@ from reconciler.spec.request import decode, is_local
 def hopeful(books: Books, plan: Plan) -> list[Action]:
     """Return what can come to an end, and does not wait for a task that its vendor has forgotten.
 
-    Nobody can bring home what was not fetched within the three days that APIMart keeps a task.
+    Nobody can bring home what was not fetched within the three days that APIMart keeps a task; our
+    own clock, which may be wrong, has to be a day further before that wait is given up.
     """
     hopeless: set[Address] = set()
     for one in plan.actions:
@@ -57,7 +58,8 @@ def _is_at_home(purchase: Purchase, task: Task, books: Books) -> bool:
         case Phase.STORED:
             return len(purchase.candidates) == gave
         case Phase.FAILED:
-            return task.failure is not None or gave == 0
+            is_true = task.failure is not None or gave == 0
+            return is_true or (books.is_resigned(purchase) and books.is_forgotten(purchase))
         case Phase.SUCCEEDED:
             return purchase.links_expire_at is None and _is_dead(purchase, task, books)
         case _:

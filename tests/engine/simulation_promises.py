@@ -55,6 +55,7 @@ def check(books: Books, limits: Limits, *, deaths: int, given_up: Collection[Int
     _check_submissions(books)
     _check_tasks(books)
     _check_attempts(books, given_up)
+    _check_resignation(books)
     _check_doubts(books, deaths)
     _check_costs(books)
     _check_limits(books.entries, limits)
@@ -107,6 +108,13 @@ def _check_attempts(books: Books, given_up: Collection[IntentId]) -> None:
         demand(vain <= _MOST_IN_VAIN, f"{attempts[0].address} was bought in vain {vain} times")
 
 
+def _check_resignation(books: Books) -> None:
+    """No task is given up as forgotten while its vendor still tells what came of it."""
+    for one in books.attempts:
+        if books.is_resigned(one):
+            demand(books.is_forgotten(one), f"{one.address} was given up, and can still be had")
+
+
 def _check_doubts(books: Books, deaths: int) -> None:
     """A doubt for each answer that could not be read, and no more than deaths explain."""
     submitting = {one.id for one in books.attempts if one.phase is Phase.SUBMITTING}
@@ -131,7 +139,9 @@ def _check_costs(books: Books) -> None:
         demand(cost == booked[one.id] and cost >= real, words)
         if one.phase in _DELIVERED:
             demand(cost == real, words)
-        if one.phase is Phase.FAILED:
+        if books.is_resigned(one):  # nobody can tell what became of it
+            demand(cost == one.price, words)
+        elif one.phase is Phase.FAILED:
             demand(cost == (real if refunds else one.price), words)
     total = sum(booked.values())
     demand(total >= sum(books.net.values()), "the record is below the sandbox's sum")

@@ -11,8 +11,11 @@ from reconciler.plan.actions import Verb
 from reconciler.purchase import Phase
 from reconciler.sandbox.faults import Place, Status
 
-REFUSALS = [Status(401), Status(402), Status(403), Status(401, html=True), Status(404, html=True)]
-IDS = ["401", "402", "403", "401 of a proxy", "404 of another server"]
+REFUSALS = [
+    *(Status(401), Status(402), Status(403), Status(404)),
+    *(Status(401, html=True), Status(404, html=True)),
+]
+IDS = ["401", "402", "403", "404 of a route", "401 of a proxy", "404 of another server"]
 
 
 @pytest.mark.parametrize("fault", REFUSALS, ids=IDS)

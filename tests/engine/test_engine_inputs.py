@@ -1,11 +1,13 @@
 """Local pictures: given away right before they are needed, once, and never bought for in vain."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from engine_kit import APIXO, PLENTY, World, at_apimart
 from pictures_kit import picture
@@ -243,16 +245,109 @@ def test_a_public_place(tmp_path: Path) -> None:
     """Who takes no pictures gets links to the project's own place; the file is there in time."""
     made = world(tmp_path / "w", "moss")
     folder = made.folder / "public"
-    made.public = place_of(Publish("public", "https://pics.example.com/refs"), made.folder)
-    moss = next(iter(made.resources.values()))
-    plain = replace(moss, provider=APIXO, canonical=_without_version(moss))
-    made.resources = {moss.address: plain}
+    published_by(made)
     run = made.apply()
 
     assert run.ending("moss") is Ending.DONE
     (published,) = folder.iterdir()
     assert published.read_bytes() == STONE
     assert sent_links(made, "moss") == [f"https://pics.example.com/refs/{published.name}"]
+
+
+SITE = "pics.example.com"
+
+
+def published_by(made: World) -> None:
+    """Let APIXO make everything, and a web site show the folder `public`."""
+    made.public = place_of(Publish("public", f"https://{SITE}/refs"), made.folder)
+    made.sites[SITE] = lambda request: shown(made.folder / "public", request)
+    made.resources = {
+        one.address: replace(one, provider=APIXO, canonical=_without_version(one))
+        for one in made.resources.values()
+    }
+
+
+def shown(folder: Path, request: httpx.Request) -> httpx.Response:
+    """Answer as a web server does that shows a folder, to whoever brings no key."""
+    assert "Authorization" not in request.headers
+    file = folder / request.url.path.removeprefix("/refs/")
+    return httpx.Response(200, content=file.read_bytes()) if file.is_file() else NOT_THERE
+
+
+NOT_THERE = httpx.Response(404, content=b"not here")
+
+
+def asked(made: World) -> list[float]:
+    """Return when the web site was asked."""
+    return [one.at for one in made.visits if one.path.startswith("/refs/")]
+
+
+def nobody(request: httpx.Request) -> httpx.Response:
+    """Refuse the connection."""
+    raise httpx.ConnectError("connection refused", request=request)
+
+
+@pytest.mark.parametrize(
+    ("site", "why"),
+    [
+        (lambda _: httpx.Response(404), "it answers 404"),
+        (lambda _: httpx.Response(301, headers={"Location": "/x"}), "it answers 301"),
+        (lambda _: httpx.Response(200, content=STONE + b"more"), "other bytes come from there"),
+        (lambda _: httpx.Response(200, content=STONE[:-1]), "other bytes come from there"),
+        (lambda _: httpx.Response(200, content=b"x" * len(STONE)), "other bytes come from there"),
+        (nobody, "no answer: connection refused"),
+    ],
+    ids=["missing", "moved", "longer", "shorter", "another", "nobody"],
+)
+def test_a_folder_that_nobody_has_deployed(
+    tmp_path: Path, site: Callable[[httpx.Request], httpx.Response], why: str
+) -> None:
+    """Its URL is tried a few times, and then nothing is bought: the provider would find nothing."""
+    made = world(tmp_path / "w", "moss")
+    published_by(made)
+    made.sites[SITE] = site
+    run = made.apply()
+
+    outcome = run.outcome("moss")
+    (file,) = (made.folder / "public").iterdir()
+    url = f"https://{SITE}/refs/{file.name}"
+    assert outcome.ending is Ending.NOT_SENT
+    words = f"stone.png was put into public, but {url} does not serve it yet: {why}"
+    assert outcome.detail == words
+    assert outcome.hint.startswith("deploy public, then apply again; nothing was sent")
+    assert made.attempts() == []
+    assert made.submissions() == []
+    assert len(asked(made)) == 4
+
+    made.sites[SITE] = lambda request: shown(made.folder / "public", request)
+    assert made.apply().ending("moss") is Ending.DONE
+
+
+def test_a_public_place_that_is_late(tmp_path: Path) -> None:
+    """A bucket's network may take seconds: then the request leaves after that, in the same run."""
+    made = world(tmp_path / "w", "moss")
+    published_by(made)
+    there = made.sites[SITE]
+    made.sites[SITE] = lambda request: there(request) if made.seconds() > 4 else NOT_THERE
+    run = made.apply()
+
+    assert run.ending("moss") is Ending.DONE
+    assert asked(made)[-1] <= made.submissions()[0].at
+    (told, *_) = [one.data["detail"] for _, one in run.diary.all("held_up", "moss")]
+    assert "does not serve it yet: it answers 404" in told
+
+
+def test_a_public_url_is_looked_at_once_in_a_run(tmp_path: Path) -> None:
+    """Whoever else needs the picture relies on that; the next run looks again."""
+    made = world(tmp_path / "w", "moss", "fern")
+    published_by(made)
+    made.apply()
+    assert len(asked(made)) == 1
+    assert len(made.submissions()) == 2
+
+    made.resources = {one.address: replace(one, take=2) for one in made.resources.values()}
+    made.apply()
+    assert len(asked(made)) == 2
 
 
 def _without_version(resource: Resource) -> str:

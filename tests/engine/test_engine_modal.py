@@ -14,7 +14,7 @@ from virtual_time import Crash, Fate
 from reconciler.engine.outcome import Ending
 from reconciler.ids import Address, RunId
 from reconciler.money import NOTHING
-from reconciler.plan.actions import Verb
+from reconciler.plan.actions import Reason, Verb
 from reconciler.policy import FailureKind
 from reconciler.purchase import Attached, Phase, Purchase
 from reconciler.sandbox.faults import DropAfter, Place, Status
@@ -106,6 +106,35 @@ def test_a_machine_that_sleeps_between_the_steps(tmp_path: Path) -> None:
     assert began.ending(LAMP) is Ending.DONE
     assert attempts(made, LAMP)[0].cost == NOTHING
     assert_books_agree(made)
+
+
+DAY = 24 * 3600.0
+
+
+@pytest.mark.parametrize("days", [3.5, 5.0])
+def test_a_task_that_nobody_asked_for_in_time(tmp_path: Path, days: float) -> None:
+    """APIMart keeps tasks for three days. It is given up a day later, as paid, and never before."""
+    made = World(tmp_path / "w", OWL, manner=REFUNDS)
+    with pytest.raises(Crash):
+        made.apply(fate=Fate(at=5.0))
+    price = made.purchase("owl").price
+    made.sleep(days * DAY)
+    run = made.apply()
+    owl = made.purchase("owl")
+    action = made.action("owl")
+    assert action is not None
+    assert owl.cost == price
+
+    if days < 4:
+        assert run.ending("owl") is Ending.STILL_RUNNING
+        assert (owl.phase, action.verb) == (Phase.SUBMITTED, Verb.WAIT)
+        return
+    assert run.ending("owl") is Ending.FAILED
+    assert owl.phase is Phase.FAILED
+    assert owl.failure is not None
+    assert (owl.failure.kind, owl.failure.code) == (FailureKind.EXPIRED, "forgotten")
+    assert (action.verb, action.reason) == (Verb.BLOCKED, Reason.FAILED_FOR_GOOD)
+    assert_books_agree(made, deaths=1)
 
 
 def test_follow_ups_share_what_they_need_first(tmp_path: Path) -> None:

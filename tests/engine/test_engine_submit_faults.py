@@ -93,7 +93,6 @@ STORIES = [
     doubtful("garbage in JSON", Garbage(json=True), 1),
     doubtful("answer after the time-out", Delay(200.0), 1),
     refused("400", Status(400)),
-    refused("404", Status(404)),
     refused("422", Status(422)),
 ]
 

@@ -159,6 +159,18 @@ def test_a_bad_answer_to_the_second_step(tmp_path: Path, misdeed: Action, sent: 
     assert_bought_once(made)
 
 
+def test_what_a_lost_second_step_is_called(tmp_path: Path) -> None:
+    """It moves no money, and its words say so: nobody is told of a task behind it."""
+    made = world(tmp_path / "w")
+    made.order(Place.MODAL, Status(502))
+    held_up = made.apply().diary.all("held_up", LAMP)
+
+    (detail,) = [one.data["detail"] for _, one in held_up]
+    assert detail.startswith("second step: 502 ")
+    assert detail.endswith("(it costs nothing more; a task that still waits is told again)")
+    assert "accepted" not in detail
+
+
 def test_a_refused_second_step(tmp_path: Path) -> None:
     """It ends our work on the task, not the task: only the provider says what became of that."""
     made = world(tmp_path / "w", manner=replace(PLENTY, refunds_failures=True))

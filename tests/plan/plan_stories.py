@@ -189,24 +189,31 @@ class Past:
 
     def _candidates(self, resource: Resource, entry: Entry, phase: Phase) -> tuple[Candidate, ...]:
         """Return what came; what was cut out has its parent's bytes."""
-        key, number = self._key(resource.address), self._start(resource)
-        while is_local(resource.request) and resource.parent is not None:
-            above = resource_of(resource.parent.address, self._then[resource.parent.address])
-            if not is_local(above.request):
-                picture = picture_of(self._key(above.address), number or CandidateNumber(1))
-                return (Candidate(CandidateNumber(1), "https://file.apixo.ai/cut.png", picture),)
-            resource, number = above, self._start(above)
-        return candidates_of(key, entry, resource, phase)
+        key, origin = self._key(resource.address), self._origin(resource)
+        if origin is None or not is_local(resource.request):
+            return candidates_of(key, entry, resource, phase)
+        above, number = origin
+        picture = picture_of(self._key(above.address), number or CandidateNumber(1))
+        return (Candidate(CandidateNumber(1), "https://file.apixo.ai/cut.png", picture),)
 
     def _key(self, address: str) -> TakeKey:
         if address not in self._keys:
             resource = resource_of(address, self._then[address])
-            if resource.parent is None:
+            origin = self._origin(resource)
+            if origin is None:
                 key = resource.key(None, None)
             else:
-                key = resource.key(self._key(resource.parent.address), self._start(resource))
+                key = resource.key(self._key(origin[0].address), origin[1])
             self._keys[address] = key
         return self._keys[address]
+
+    def _origin(self, resource: Resource) -> tuple[Resource, CandidateNumber | None] | None:
+        """Return the task and the candidate that a variant starts from at the provider."""
+        if resource.parent is None:
+            return None
+        above = resource_of(resource.parent.address, self._then[resource.parent.address])
+        behind = self._origin(above) if is_local(above.request) else None
+        return behind or (above, self._start(resource))
 
     def _start(self, resource: Resource) -> CandidateNumber | None:
         """Return the candidate that a variant was bought from."""
@@ -217,9 +224,11 @@ class Past:
         return resource.parent.candidate or above.pick or only
 
     def _use(self, resource: Resource) -> ParentUse | None:
-        if resource.parent is None:
+        origin = self._origin(resource)
+        if origin is None:
             return None
-        return ParentUse(IntentId(f"intent of {resource.parent.address}"), self._start(resource))
+        above, number = origin
+        return ParentUse(IntentId(f"intent of {above.address}"), number)
 
 
 def was(wanted: Entries, owned: Entries, address: str) -> Entry:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plan_stories import (
     NOW,
     Resources,
+    resource_of,
 )
 from plan_worlds import SELLERS, carried_out, worlds
 
@@ -23,7 +24,7 @@ from reconciler.plan.owned import Owned
 from reconciler.plan.prerequisites import is_prerequisite
 from reconciler.plan.select import Selection
 from reconciler.purchase import Phase
-from reconciler.spec.request import is_local
+from reconciler.spec.request import is_local, uses_candidate
 from reconciler.spec.resource import Parent, TakeKey
 
 MAYBE_PAID = (
@@ -114,6 +115,25 @@ def test_a_step_leaves_no_mark_on_what_follows(world: tuple[Resources, Owned]) -
     ]
 
     assert keys[0] == keys[1]
+
+
+@settings(max_examples=40)
+@given(worlds())
+def test_a_name_for_a_candidate_leaves_no_mark_on_what_follows(
+    world: tuple[Resources, Owned],
+) -> None:
+    """Whoever gives every candidate that is followed up a name of its own buys the same."""
+    resources, owned = world
+    respelled: Resources = {}
+    for address, one in resources.items():
+        parent = one.parent
+        if parent is not None and parent.candidate and uses_candidate(one.operation):
+            name = Address(f"{parent.address}.cut{parent.candidate}")
+            respelled[name] = resource_of(name, {"single": {}, "from": "@".join(map(str, parent))})
+            one = replace(one, parent=Parent(name, None))  # noqa: PLW2901 - the same, respelled
+        respelled[address] = one
+
+    assert bought_keys(planned(respelled, owned)) == bought_keys(planned(resources, owned))
 
 
 @given(worlds(), st.integers())

@@ -106,3 +106,34 @@ def test_exclusion_without_match() -> None:
     """An exclusion that matches nothing is a typing error too: it would spend."""
     with pytest.raises(UsageError, match="no address matches `posters`"):
         select((), ["posters"], RESOURCES)
+
+
+STEPS = resources_of(
+    {
+        "owl": {"imagine": "an owl", "pick": 2},
+        "owl.left": {"pan": "left", "from": "owl"},
+        "owl.third": {"single": {}, "from": "owl@3"},
+        "owl.third.far": {"zoom": "2x", "from": "owl.third"},
+        "owl.third.far.up": {"pan": "up", "from": "owl.third.far@3"},
+        "owl.again": {"reroll": {}, "from": "owl"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "followers"),
+    [("owl.@2", "owl@2: owl.left"), ("+owl.@3+", "owl@3: owl.third.far")],
+)
+def test_what_is_needed_first_cannot_be_chosen(pattern: str, followers: str) -> None:
+    """It is bought with its follow-ups only: the error says so, and names them."""
+    with pytest.raises(UsageError, match="cannot be chosen by itself") as raised:
+        select([pattern], (), STEPS)
+
+    assert raised.value.hint == f"choose what you want of {followers}"
+
+
+@pytest.mark.parametrize("pattern", ["owl.@1", "owl.third.@1", "elk.@2", "@2", "owl.@x"])
+def test_a_step_that_nothing_needs_is_no_address(pattern: str) -> None:
+    """Then it is a typing error like any other."""
+    with pytest.raises(UsageError, match="no address matches"):
+        select((), [pattern], STEPS)

@@ -7,6 +7,7 @@ answer is a doubt (docs/decisions/0002).
 import pytest
 from apimart_answers import (
     FOLLOW_UP,
+    ORDER,
     TASK,
     accepted,
     answer,
@@ -18,7 +19,7 @@ from apimart_answers import (
 from provider_talk import APIMART, concluded, html
 
 from reconciler.policy import FailureKind
-from reconciler.providers.protocol import Awaiting, TryAgain
+from reconciler.providers.protocol import Awaiting, Order, TryAgain
 from reconciler.purchase import Accepted, AnswerLost
 
 LIMIT = "rate or concurrency limit (429)"
@@ -47,9 +48,19 @@ def test_http_403_is_never_sent_again() -> None:
 
 
 def test_http_404_is_never_sent_again() -> None:
-    """A parent that is unknown or aged out; for an image, a route that does not exist."""
-    assert refused(envelope_a(404), FOLLOW_UP).kind is FailureKind.EXPIRED
-    assert refused(envelope_a(404)).kind is FailureKind.BAD_REQUEST
+    """A parent that is unknown or aged out: that is this follow-up's trouble alone."""
+    assert refused(envelope_a(404, "task not found"), FOLLOW_UP).kind is FailureKind.EXPIRED
+
+
+@pytest.mark.parametrize("order", [ORDER, FOLLOW_UP], ids=["image", "follow-up"])
+@pytest.mark.parametrize(
+    "words", ["", "Not Found", "Invalid URL (POST /v1/v1/midjourney)", "no POST /generateTask"]
+)
+def test_http_404_about_a_route_stops_the_provider(words: str, order: Order) -> None:
+    """A wrong `base_url` is no request's fault: once it is mended, everything is sent again."""
+    failure = refused(envelope_a(404, words), order)
+    assert failure.kind is FailureKind.NOT_PERMITTED
+    assert failure.advice == "check `base_url` in reconciler.yaml"
 
 
 def test_http_422_is_never_sent_again() -> None:

@@ -364,9 +364,27 @@ def test_an_upscaler_without_version() -> None:
             ("upscale",),
             "APIMart documents `upscale: subtle` for version 6, 6.1, 7 or 8.1; the image has"
             " no version",
-            "say the image's `version`, or use another upscaler; `single: true` is free",
+            "say the image's `version` (6, 6.1, 7 or 8.1: subtle and creative; 5, 5.1 or 5.2: 2x"
+            " and 4x); `single: true` makes the candidate a picture of its own, free",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        (replace(OWL, version="5.2"), "version 5.2 has 2x or 4x; "),
+        (replace(OWL, version="8.2"), "version 8.2 has no upscaler (6, 6.1, 7 or 8.1: subtle"),
+        (replace(OWL, version="7", niji=True), "no niji has an upscaler; "),
+    ],
+    ids=["5.2", "8.2", "niji"],
+)
+def test_an_upscaler_that_the_version_lacks(image: Imagine, hint: str) -> None:
+    """What to do instead can be done: another upscaler of that version, another image, or none."""
+    (issue,) = at_apimart(UPSCALE, image)
+    assert issue.hint is not None
+    assert issue.hint.startswith(hint)
+    assert issue.hint.endswith("`single: true` makes the candidate a picture of its own, free")
 
 
 def test_the_version_is_the_nearest_edits() -> None:

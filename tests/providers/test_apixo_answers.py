@@ -199,7 +199,6 @@ BAD = "correct the request named here"
 KEY = "check the API key in the environment"
 TOP_UP = "top up the account, then run apply again"
 MODEL = "the key may not use this model: ask APIXO"
-GONE = "APIXO knows no such model: check `base_url`"
 NOT_API = "check `base_url` in reconciler.yaml"
 PAGE = "not an answer of APIXO's API: <html> <h1>Bad gateway</h1></html>"
 REFUSALS: dict[str, tuple[HttpAnswer, FailureKind, str, str, str]] = {
@@ -228,7 +227,7 @@ REFUSALS: dict[str, tuple[HttpAnswer, FailureKind, str, str, str]] = {
     "401": (enveloped(code=401, message="key"), FailureKind.NOT_PERMITTED, "401", "key", KEY),
     "402": (enveloped(code=402, message="low"), FailureKind.OUT_OF_CREDIT, "402", "low", TOP_UP),
     "403": (enveloped(code=403, message="no"), FailureKind.NOT_PERMITTED, "403", "no", MODEL),
-    "404": (enveloped(code=404, message="gone"), FailureKind.BAD_REQUEST, "404", "gone", GONE),
+    "404": (enveloped(code=404, message="gone"), FailureKind.NOT_PERMITTED, "404", "gone", NOT_API),
     "422": (enveloped(code=422, message="no"), FailureKind.BAD_REQUEST, "422", "no", BAD),
     "400 naming a fail code": (
         enveloped(code=400, message="SensitiveContentDetected"),
@@ -389,7 +388,7 @@ def test_a_foreign_answer_that_proves_nothing(status: int) -> None:
 
 
 def test_a_follow_up_of_a_forgotten_task() -> None:
-    """The model is known by then: a 404 says that the parent's task is gone."""
+    """A 404 about a task says that the parent's is gone."""
     order = Order(Upscale(Upscaler.SUBTLE), PARENT)
 
     verdict = concluded(APIXO.submit(order), enveloped(code=404, message="task not found"))
@@ -397,6 +396,18 @@ def test_a_follow_up_of_a_forgotten_task() -> None:
     assert isinstance(verdict, Refused)
     assert verdict.failure.kind is FailureKind.EXPIRED
     assert "new `take:` of the parent" in verdict.failure.advice
+
+
+@pytest.mark.parametrize("words", ["", "Not Found", "Model not found: x", "POST /generateTask/x"])
+def test_a_follow_up_at_a_wrong_address(words: str) -> None:
+    """A 404 that speaks of no task is about the route: the parent may be alive and well."""
+    order = Order(Upscale(Upscaler.SUBTLE), PARENT)
+
+    verdict = concluded(APIXO.submit(order), enveloped(code=404, message=words))
+
+    assert isinstance(verdict, Refused)
+    assert verdict.failure.kind is FailureKind.NOT_PERMITTED
+    assert "check `base_url`" in verdict.failure.advice
 
 
 @pytest.mark.parametrize("status", [404, 200])

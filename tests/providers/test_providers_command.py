@@ -1,6 +1,7 @@
 """`reconcile providers`: works everywhere, marks what is configured, fits a terminal."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,8 +20,14 @@ providers:
 Projects = Callable[[Mapping[str, str | bytes]], Path]
 
 
-def run(folder: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["-C", str(folder), "providers", *arguments])
+def run(folder: Path, *arguments: str, columns: int = 100) -> Result:
+    command = ["-C", str(folder), "providers", *arguments]
+    return CliRunner(env={"COLUMNS": str(columns)}).invoke(main, command)
+
+
+def words(output: str) -> Counter[str]:
+    """Count the words of some tables, without their lines."""
+    return Counter(word for word in output.split() if set(word) != {"─"})
 
 
 def test_outside_of_a_project(tmp_path: Path) -> None:
@@ -54,11 +61,14 @@ def test_one_in_full(name: str, project_of: Projects) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["apixo"], ["apimart"]])
 def test_it_fits(arguments: list[str], tmp_path: Path) -> None:
-    """Lines are at most 100 characters wide, and nothing is cut."""
-    lines = run(tmp_path, *arguments).output.splitlines()
+    """Lines are as wide as the terminal, down to 80; nothing is cut and no word is broken."""
+    wide = run(tmp_path, *arguments, columns=120).output
 
-    assert max(map(len, lines)) <= 100
-    assert not [line for line in lines if "…" in line]
+    assert "…" not in wide
+    for columns in (40, 80, 90, 100):
+        output = run(tmp_path, *arguments, columns=columns).output
+        assert max(map(len, output.splitlines())) <= max(columns, 80)
+        assert words(output) == words(wide)
 
 
 def test_json(project_of: Projects) -> None:

@@ -69,6 +69,16 @@ def order(client: httpx.Client, server: Server, **rule: object) -> None:
     client.post(f"{server.origin}/sandbox/faults", json=[rule]).raise_for_status()
 
 
+def test_faults_are_ordered_singly_or_as_a_list(client: httpx.Client, server: Server) -> None:
+    """One rule or several; where one is wrong, none is ordered."""
+    url, rule = f"{server.origin}/sandbox/faults", {"where": "submit", "action": "drop_before"}
+    assert client.post(url, json=rule).status_code == 201
+    assert client.post(url, json=[rule, rule]).status_code == 201
+    assert client.post(url, json=[rule, {"where": "submit"}]).status_code == 400
+    assert client.post(url, json=[[rule]]).status_code == 400
+    assert len(client.get(url).json()["faults"]) == 3
+
+
 def charged(client: httpx.Client, server: Server) -> int:
     return int(client.get(f"{server.origin}/sandbox/ledger").json()["charged"])
 

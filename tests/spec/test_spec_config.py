@@ -191,5 +191,6 @@ def test_what_init_writes_as_a_comment_can_be_uncommented(project_of: ProjectOf)
     config = load_config(project_of({"reconciler.yaml": text.split("\n", 1)[1]}))
 
     assert [one.type for one in config.providers.values()] == ["apixo", "apimart"]
+    assert [one.speed for one in config.providers.values()] == [20, 20]
     assert config.default_provider == "apixo"
     assert config.publish == Publish("public", "https://example.com/public")

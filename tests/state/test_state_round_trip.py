@@ -89,6 +89,14 @@ def test_history_is_told_by_address_and_newest_first_counted(tmp_path: Path) -> 
         assert store.last_seq() == 5
 
 
+def test_times_in_an_event_are_told_like_its_own(tmp_path: Path) -> None:
+    """ISO 8601 with a `T`: programs read one form of time."""
+    with Store.open(tmp_path / "reconciler.db") as store:
+        store.note(RUN, "told", Address("owl"), {"until": NOW}, now=NOW)
+        (event,) = store.log(Address("owl"))
+    assert event.data == {"until": NOW.isoformat()}
+
+
 def test_runs_are_on_record_from_start_to_end(tmp_path: Path) -> None:
     """A run that never ended shows that it died."""
     with Store.open(tmp_path / "a.db") as store:

@@ -49,6 +49,7 @@ class Apimart:
         task_lifetime=timedelta(days=3),  # section 11
         upload_lifetime=timedelta(hours=72),  # section 16
         sandbox_path="",
+        own_prefix="v1",
     )
     name = "APIMart"
 

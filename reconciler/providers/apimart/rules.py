@@ -3,7 +3,7 @@
 An unknown version is accepted at first and its task fails later (section 3), so it is judged here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reconciler.providers.apimart import versions
 from reconciler.providers.apimart.abilities import ABILITIES, INSTEAD
@@ -11,7 +11,7 @@ from reconciler.providers.apimart.bodies import starts_from_picture
 from reconciler.providers.apimart.versions import Model, model_of
 from reconciler.providers.judging import Judge
 from reconciler.providers.protocol import Issue, Lineage
-from reconciler.spec.request import Imagine, Remix, Request, Upscale, Video
+from reconciler.spec.request import Imagine, Remix, Request, Upscale, Upscaler, Video
 
 NAME = "APIMart"
 _JUDGE = Judge(NAME, ABILITIES, INSTEAD)
@@ -68,7 +68,7 @@ def _needs(field: str, model: Model, documented: tuple[str, ...]) -> Issue:
     )
 
 
-def _listed(documented: tuple[str, ...]) -> str:
+def _listed(documented: Sequence[str]) -> str:
     *others, last = documented
     return f"{', '.join(others)} or {last}" if others else last
 
@@ -81,8 +81,23 @@ def _upscale(request: Upscale, model: Model) -> Iterator[Issue]:
             ("upscale",),
             f"APIMart documents `upscale: {request.upscale}` for version {documented};"
             f" the image has {model}",
-            "say the image's `version`, or use another upscaler; `single: true` is free",
+            _upscale_hint(model),
         )
+
+
+def _upscale_hint(model: Model) -> str:
+    """Return what can be done for this image; for some models no upscaler is documented at all."""
+    free = "`single: true` makes the candidate a picture of its own, free"
+    if usable := versions.upscalers(model):
+        return f"{model} has {_listed(usable)}; {free}"
+    if model.niji:
+        return f"no niji has an upscaler; {free}"
+    owners: dict[str, list[Upscaler]] = {}
+    for one in Upscaler:
+        owners.setdefault(_listed(versions.upscalable(one)), []).append(one)
+    table = "; ".join(f"{listed}: {' and '.join(words)}" for listed, words in owners.items())
+    begin = "say the image's `version`" if model.version is None else f"{model} has no upscaler"
+    return f"{begin} ({table}); {free}"
 
 
 def _remix(model: Model) -> Iterator[Issue]:

@@ -73,3 +73,8 @@ def upscale_command(upscaler: Upscaler, model: Model) -> str | None:
 def upscalable(upscaler: Upscaler) -> tuple[str, ...]:
     """Return the versions for which this upscaler is documented."""
     return tuple(_UPSCALE_COMMANDS[upscaler])
+
+
+def upscalers(model: Model) -> tuple[Upscaler, ...]:
+    """Return the upscalers that are documented for this model."""
+    return tuple(one for one in Upscaler if upscale_command(one, model) is not None)

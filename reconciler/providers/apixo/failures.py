@@ -4,11 +4,11 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.policy import FailureKind
+from reconciler.providers.answers import AGAIN_AS_ALLOWED, CHECK_ADDRESS, speaks_of_a_task
 from reconciler.providers.protocol import quoted
 from reconciler.purchase import Failure
 
 _REWRITE = "change the prompt (or the reference pictures); the same request would be refused again"
-_LATER = "run apply again later"
 _PICTURE = "give a public direct URL of a JPEG, PNG or WebP below 10 MB"
 
 FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
@@ -19,9 +19,9 @@ FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
         "SensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
         "InputOutputSensitiveContentDetected": (FailureKind.MODERATED, _REWRITE),
         "Upload error": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
-        "Website TimeOut": (FailureKind.TIMED_OUT, _LATER),
-        "Task TimeOut": (FailureKind.TIMED_OUT, _LATER),
-        "RateLimitExceeded": (FailureKind.RATE_LIMITED, _LATER),
+        "Website TimeOut": (FailureKind.TIMED_OUT, AGAIN_AS_ALLOWED),
+        "Task TimeOut": (FailureKind.TIMED_OUT, AGAIN_AS_ALLOWED),
+        "RateLimitExceeded": (FailureKind.RATE_LIMITED, AGAIN_AS_ALLOWED),
         # section 10.3, other and older pages
         "SensitiveContent": (FailureKind.MODERATED, _REWRITE),
         "InputImageSensitiveContentDetected": (FailureKind.MODERATED_INPUT, _REWRITE),
@@ -36,9 +36,9 @@ FAIL_CODES: MappingProxyType[str, tuple[FailureKind, str]] = MappingProxyType(
         "IMAGE_TOO_LARGE": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
         "UNSUPPORTED_FORMAT": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
         "IMAGE_DOWNLOAD_FAILED": (FailureKind.BAD_INPUT_PICTURE, _PICTURE),
-        "PROCESSING_TIMEOUT": (FailureKind.TIMED_OUT, _LATER),
-        "MODEL_UNAVAILABLE": (FailureKind.PROVIDER, _LATER),
-        "GENERATION_FAILED": (FailureKind.PROVIDER, _LATER),
+        "PROCESSING_TIMEOUT": (FailureKind.TIMED_OUT, AGAIN_AS_ALLOWED),
+        "MODEL_UNAVAILABLE": (FailureKind.PROVIDER, AGAIN_AS_ALLOWED),
+        "GENERATION_FAILED": (FailureKind.PROVIDER, AGAIN_AS_ALLOWED),
         "INSUFFICIENT_CREDITS": (FailureKind.OUT_OF_CREDIT, "top up the account"),
     }
 )
@@ -53,7 +53,7 @@ _STATUSES: MappingProxyType[int, tuple[FailureKind, str]] = MappingProxyType(
         401: (FailureKind.NOT_PERMITTED, "check the API key in the environment"),
         402: (FailureKind.OUT_OF_CREDIT, "top up the account, then run apply again"),
         403: (FailureKind.NOT_PERMITTED, "the key may not use this model: ask APIXO"),
-        404: (FailureKind.BAD_REQUEST, "APIXO knows no such model: check `base_url`"),
+        404: (FailureKind.NOT_PERMITTED, CHECK_ADDRESS),
     }
 )
 
@@ -68,8 +68,8 @@ def failed_task(code: Any, message: Any) -> Failure:
 def refusal(status: int, message: str, data: Any, *, is_follow_up: bool) -> Failure:
     """Return the failure of a submission that was refused at once (section 10.1).
 
-    A 404 to a follow-up is about its parent's task; the model itself is known by then. Section
-    10 adds that a fail code may also name an immediate refusal; then that code decides.
+    A 404 is about a follow-up's parent, or about the route and its model: no request can mend
+    that. Section 10 adds that a fail code may also name an immediate refusal; then that decides.
     """
     detail = quoted(data.get("error")) if isinstance(data, dict) else ""
     words = quoted(f"{message} {detail}")
@@ -78,6 +78,6 @@ def refusal(status: int, message: str, data: Any, *, is_follow_up: bool) -> Fail
             return Failure(kind, code, words, advice)
     otherwise = (FailureKind.BAD_REQUEST, "correct the request named here")
     kind, advice = _STATUSES.get(status, otherwise)
-    if status == 404 and is_follow_up:
+    if status == 404 and is_follow_up and speaks_of_a_task(words):
         kind, advice = _PARENT_GONE
     return Failure(kind, str(status), words, advice)
