@@ -14,6 +14,7 @@ from reconciler.sandbox import Sandbox, SandboxSettings
 from reconciler.sandbox.faults import fault_from_json
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 THREE = """\
 images:

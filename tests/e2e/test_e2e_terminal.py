@@ -7,6 +7,7 @@ import pytest
 from e2e_kit import KEY_NAME, LIBRARY, Project, Shop, uncoloured
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 LEAVES_WITHIN_S = 2.0
 QUESTION = "Spend $0.80? [y/N]: "

@@ -4,6 +4,7 @@ import pytest
 from e2e_kit import Project, Shop
 
 pytest_plugins = ["e2e_fixtures"]
+pytestmark = pytest.mark.slow
 
 
 def test_drawn_pictures_are_not_owned_at_the_real_api(folder: Project) -> None:
