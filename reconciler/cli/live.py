@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Event, Lock, Thread
 from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
@@ -17,6 +18,7 @@ from reconciler.money import MicroUsd, format_usd
 from reconciler.plan.actions import Tally
 
 _ROWS_KEPT_FREE = 6
+_REFRESH_S = 1 / 8
 
 
 @dataclass(slots=True)
@@ -35,7 +37,10 @@ class _Row:
 
 
 class LiveReporter:
-    """Use as a context manager around a run; the terminal is clean again afterwards."""
+    """Use as a context manager around a run; the terminal is clean again afterwards.
+
+    One lock for lines and refreshes: two threads that draw at once leave half a screen behind.
+    """
 
     def __init__(self, tally: Tally, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -47,20 +52,34 @@ class LiveReporter:
         self._live = Live(
             get_renderable=self._screen,
             console=self._console,
-            refresh_per_second=8,
+            auto_refresh=False,
             transient=True,
         )
+        self._drawing, self._end = Lock(), Event()
+        self._refresher = Thread(target=self._refresh, daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._refresher.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._refresher.join()
         self._rows.clear()
         self._live.stop()
 
+    def _refresh(self) -> None:
+        while not self._end.wait(_REFRESH_S):
+            with self._drawing:
+                self._live.refresh()
+
     def report(self, happening: Happening) -> None:
         """Update the rows; print a line for everything that has ended."""
+        with self._drawing:
+            self._note(happening)
+
+    def _note(self, happening: Happening) -> None:
         address, data = happening.address, happening.data
         if address is None:
             return

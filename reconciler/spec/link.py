@@ -40,7 +40,7 @@ def link(files: Mapping[str, Expanded], *, is_complete: bool) -> Linked:
     for resource in chain.from_iterable(one.resources for one in files.values()):
         wanted.setdefault(resource.address, resource)
     ordered = _ordered(wanted)
-    problems = [*_duplicates(files), *_bad_parents(ordered)]
+    problems = [*_duplicates(files), *_bad_parents(ordered), *_elsewhere(ordered)]
     if len(ordered) < len(wanted):
         problems += _loops(wanted, ordered)
         problems += _unknown(files, wanted, ordered) if is_complete else []
@@ -79,7 +79,7 @@ def _lineage(
 
 
 def _with_provider(resource: Resource, ordered: Mapping[Address, Resource]) -> Resource:
-    """A follow-up is bought where its parent was bought, unless it says otherwise."""
+    """A follow-up is bought where its parent was bought; one that says otherwise is a problem."""
     if resource.provider != FOLLOWS_PARENT or resource.parent is None:
         return resource
     return replace(resource, provider=ordered[resource.parent.address].provider)
@@ -123,6 +123,19 @@ def _barren(resource: Resource, parent: Parent, operation: Operation) -> Problem
     if resource.operation is Operation.REROLL:
         hint = f"raise `take` of {shown(parent.address)} to ask once more"
     return Problem(resource.file, resource.path, message, hint, on_key=True)
+
+
+def _elsewhere(ordered: Mapping[Address, Resource]) -> Iterator[Problem]:
+    """Yield follow-ups that name another provider than their parent's: only there its task is."""
+    for resource in ordered.values():
+        parent = ordered[resource.parent.address] if resource.parent else None
+        if parent is None or resource.provider == parent.provider:
+            continue
+        message = (
+            f"this is bought where its parent is, at {shown(parent.provider)},"
+            f" not at {shown(resource.provider)}"
+        )
+        yield Problem(resource.file, (*resource.path, "provider"), message, "remove it")
 
 
 def _loops(
