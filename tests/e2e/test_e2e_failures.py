@@ -81,7 +81,7 @@ def test_a_passing_failure_is_tried_by_the_next_apply(project: Project, shop: Sh
     """`Task TimeOut` may work next time: exit 5 now, bought by the next apply."""
     shop.faults({"where": "submit", "action": "fail", "code": "Task TimeOut", "mode": "upscale"})
     project.spec(THREE)
-    assert "hint: run apply again later" in project("apply", "--yes").exits(5).out
+    assert "hint: the next apply may buy it again" in project("apply", "--yes").exits(5).out
     plan = project("plan", "--detailed-exitcode").exits(2).out
     assert "failed before, may work now (Task TimeOut: " in plan
     project("apply", "--yes").exits(0)

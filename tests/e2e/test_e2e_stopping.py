@@ -164,6 +164,8 @@ def test_stopped_by_signal_leaves_at_once_and_goes_on_later(
     project: Project, shop: Shop, number: signal.Signals
 ) -> None:
     """Exit 130 within a moment, in flight kept by task id, nothing paid twice by the next apply."""
+    if signal.getsignal(number) is signal.SIG_IGN:  # these tests run under `nohup`
+        signal.signal(number, signal.SIG_DFL)
     project.spec(FIVE)
     shop.faults({"where": "submit", "action": "stall", "seconds": 2, "times": 3})
     run = project.start("apply", "--yes")

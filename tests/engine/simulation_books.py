@@ -12,7 +12,7 @@ from reconciler.policy import FailureKind
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.sandbox.ledger import EntryKind
-from reconciler.spec.request import Imagine, Operation, Remix, Video, decode
+from reconciler.spec.request import Imagine, Operation, Remix, Video, decode, Vary
 from reconciler.spec.resource import Resource
 
 
@@ -139,8 +139,8 @@ def _ledger_name(resource: Resource, world: World) -> str:
         return f"text-to-image:{request.prompt}"
     if resource.operation is Operation.EDIT:
         return f"image-edit:{resource.address}"
-    if resource.operation is Operation.VARY:
-        return f"vary:{resource.address}"
+    if isinstance(request, Vary) and request.prompt:
+        return f"vary:{request.prompt}"
     assert resource.parent is not None
     above = _ledger_name(world.resources[Address(resource.parent.address)], world)
     return f"{resource.operation.value}:{above.partition(':')[2]}"
