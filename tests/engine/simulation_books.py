@@ -12,7 +12,7 @@ from reconciler.policy import FailureKind
 from reconciler.purchase import Phase, Purchase
 from reconciler.sandbox.jobs import Task, Vendor
 from reconciler.sandbox.ledger import EntryKind
-from reconciler.spec.request import Imagine, Operation, Remix, Video, decode, Vary
+from reconciler.spec.request import Imagine, Operation, Remix, Vary, Video, decode
 from reconciler.spec.resource import Resource
 
 
