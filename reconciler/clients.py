@@ -118,8 +118,17 @@ class _Embedded(httpx.AsyncBaseTransport):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
+        from reconciler.sandbox import OtherVersionError
+
         try:
             yield
+        except OtherVersionError as error:
+            raise StateError(
+                f"the sandbox's tasks were made by another version: {self._database}",
+                details=("nothing was sent; its money is play money, and is not carried over",),
+                hint="delete that file; to go on from pictures that it drew before, begin anew: "
+                "move the state and the assets away, too",
+            ) from error
         except sqlite3.Error as error:
             raise StateError(
                 f"the sandbox's database cannot be used: {self._database}",

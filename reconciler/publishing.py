@@ -6,7 +6,6 @@ it never changes and putting it there again is nothing new.
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,9 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
-from reconciler.assets.disk import disk_errors, flush_folder, make_folder
+from reconciler.assets.disk import disk_errors, write_whole
 from reconciler.assets.naming import EXTENSIONS
 from reconciler.config import CONFIG_FILE, Config, Publish
 from reconciler.engine.places import PublicPlace
@@ -113,17 +111,7 @@ class Folder:
         with disk_errors("publish a picture", target):
             if target.is_file() and target.stat().st_size == len(content):
                 return
-            make_folder(self._folder)
-            part = self._folder / f".{name}.{uuid4().hex}.part"
-            try:
-                with part.open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
-            flush_folder(self._folder)
+            write_whole(target, content)
 
 
 class Bucket:

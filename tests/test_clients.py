@@ -1,10 +1,15 @@
 """How the configured providers are reached: their addresses, their keys, the project's places."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from reconciler.clients import connect
 from reconciler.config import SANDBOX, Config, MaskPolarity, ProviderConfig, Publish
+from reconciler.errors import StateError
 from reconciler.ids import ProviderName
 from reconciler.project import Project
 from reconciler.publishing import Folder
@@ -43,3 +48,20 @@ def test_each_provider_has_its_own_account_at_the_sandbox(tmp_path: Path) -> Non
         "mart2": ("http://sandbox.invalid", "Bearer sandbox-mart2"),
         "xo": ("http://sandbox.invalid/api/v1/", "Bearer sandbox-xo"),
     }
+
+
+def test_tasks_of_another_sandbox_are_not_taken_for_damage(tmp_path: Path) -> None:
+    """Whoever upgrades is told that nothing was sent, and which file may go."""
+    made = project(tmp_path)
+    made.sandbox_path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(made.sandbox_path)) as older:
+        older.execute("PRAGMA user_version = 1")
+
+    async def look() -> None:
+        async with connect(made, NAMES, {}):
+            pass
+
+    with pytest.raises(StateError, match="made by another version") as raised:
+        asyncio.run(look())
+    assert raised.value.hint is not None
+    assert "delete that file" in raised.value.hint

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from uuid import uuid4
 
 from reconciler.errors import AssetError
 
@@ -50,6 +51,21 @@ def make_folder(folder: Path) -> None:
     make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     flush_folder(folder.parent)
+
+
+def write_whole(place: Path, content: bytes) -> None:
+    """Make a file or replace it: after a crash it is the old one or the new one. Raises OSError."""
+    make_folder(place.parent)
+    part = place.parent / f".{place.name}.{uuid4().hex}.part"
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+    flush_folder(place.parent)
 
 
 def flush_folder(folder: Path) -> None:

@@ -1,14 +1,12 @@
 """`manifest.json`: what stands under each address, for programs that use the pictures."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from reconciler.assets.disk import disk_errors
+from reconciler.assets.disk import disk_errors, write_whole
 from reconciler.assets.naming import EXTENSIONS, file_of, standing, stem
 from reconciler.ids import Address, CandidateNumber, ProviderName, TaskId
 from reconciler.purchase import Candidate, StoredPicture
@@ -56,16 +54,7 @@ def write(folder: Path, text: str) -> bool:
     with disk_errors("write the manifest", place):
         if place.is_file() and place.read_bytes() == content:
             return False
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f".{NAME}.{uuid4().hex}"
-        try:
-            with part.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(place)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(place, content)
     return True
 
 
