@@ -9,7 +9,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from reconciler.ids import Address, CandidateNumber, Digest, parts_of
@@ -34,13 +33,6 @@ _READABLE = frozenset("_-=,[]+@.() ")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 _LONGEST = 180
 _HASH_DIGITS = 16
-
-
-def view_path(
-    address: Address, extension: str, candidate: CandidateNumber | None = None
-) -> PurePosixPath:
-    """Return the file, below the asset folder, that shows a resource or one of its candidates."""
-    return PurePosixPath(file_of(stem(address), extension, candidate))
 
 
 def stem(address: Address) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from reconciler.plan.render import Paint, Tone
+from reconciler.plan.render import Tone
 
 _COLOURS: dict[Tone, dict[str, Any]] = {
     Tone.SPEND: {"fg": "green", "bold": True},
@@ -21,9 +21,6 @@ _COLOURS: dict[Tone, dict[str, Any]] = {
 def colour(text: str, tone: Tone) -> str:
     """Paint for a terminal; click takes the colours out again where there is none."""
     return click.style(text, **_COLOURS[tone])
-
-
-PAINT: Paint = colour
 
 
 def say(line: str = "") -> None:

@@ -9,10 +9,17 @@ from assets_examples import candidate
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.assets.naming import find_collisions, standing, view_path, wanted_files
+from reconciler.assets.naming import file_of, find_collisions, standing, stem, wanted_files
 from reconciler.ids import Address, CandidateNumber
 
 TWO = CandidateNumber(2)
+
+
+def view_path(
+    address: Address, extension: str, candidate: CandidateNumber | None = None
+) -> PurePosixPath:
+    """Return the file, below the asset folder, that shows a resource or one of its candidates."""
+    return PurePosixPath(file_of(stem(address), extension, candidate))
 
 
 @pytest.mark.parametrize(
