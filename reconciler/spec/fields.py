@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from reconciler.spec import values
 from reconciler.spec.advice_rules import Rule
 from reconciler.spec.extra_flags import extra
+from reconciler.spec.flags import first_flag
 from reconciler.spec.request import Reference, Speed
 from reconciler.spec.words import did_you_mean
 
@@ -71,10 +72,20 @@ Pixels = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Url = Annotated[str, *reader(values.url, {"type": "string", "pattern": "^https?://"})]
 Path = Annotated[str, *reader(values.path, {"type": "string", "minLength": 1})]
 Prompt = Annotated[str, *reader(values.prompt, {"type": "string", "minLength": 1})]
+def _negative(value: object) -> str | None:
+    """Refuse what a provider would read as a flag, perhaps one that multiplies the price."""
+    text = values.negative(value)
+    word = first_flag(text or "")
+    if word is not None:
+        message = f"holds {values.shown(word)}, which would be read as a flag"
+        raise values.MalformedError(message, "write the words only; flags have fields")
+    return text
+
+
 Negative = Annotated[
     str | None,
     *reader(
-        values.negative,
+        _negative,
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
     ),
 ]

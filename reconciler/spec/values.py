@@ -82,10 +82,7 @@ def negative(value: object) -> str | None:
         pieces = [piece for item in value for piece in _text(item).split(",")]
     else:
         pieces = _text(value).split(",")
-    text = ", ".join(filter(None, map(folded, pieces)))
-    if "--" in text:
-        raise MalformedError("holds `--`, which begins a flag", "write the words only")
-    return text or None
+    return ", ".join(filter(None, map(folded, pieces))) or None
 
 
 def aspect_ratio(value: object) -> str:
