@@ -72,6 +72,8 @@ Pixels = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 Url = Annotated[str, *reader(values.url, {"type": "string", "pattern": "^https?://"})]
 Path = Annotated[str, *reader(values.path, {"type": "string", "minLength": 1})]
 Prompt = Annotated[str, *reader(values.prompt, {"type": "string", "minLength": 1})]
+
+
 def _negative(value: object) -> str | None:
     """Refuse what a provider would read as a flag, perhaps one that multiplies the price."""
     text = values.negative(value)
